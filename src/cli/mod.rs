@@ -1,0 +1,8 @@
+//! Commands: each parses its arguments, calls the library and prints.
+
+use std::process::ExitCode;
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    ExitCode::SUCCESS
+}

@@ -1,0 +1,310 @@
+//! The typed schema. The sections `subsampling`, `reading`, `storage`, `distribution` and their keys are
+//! video2dataset's, with its defaults; `job` holds what video2dataset takes as flags.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The whole configuration of a job.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    pub job: Job,
+    /// Subsampler name to its settings. Empty: media is stored as fetched.
+    pub subsampling: BTreeMap<String, serde_json::Value>,
+    pub reading: Reading,
+    pub storage: Storage,
+    pub distribution: Distribution,
+}
+
+/// Input and output of the job.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Job {
+    /// Table file, folder of tables, or a list of them.
+    #[serde(deserialize_with = "one_or_many")]
+    #[schemars(with = "OneOrMany")]
+    pub url_list: Vec<String>,
+    /// Folder that the shards are written to.
+    pub output_folder: PathBuf,
+    pub input_format: InputFormat,
+    pub output_format: OutputFormat,
+    /// Modality to member extension, e.g. `{video: mp4}`.
+    pub encode_formats: BTreeMap<String, String>,
+    /// Accepted for old configs; the work to do is inferred from the rest.
+    pub stage: Option<String>,
+    pub url_col: String,
+    pub caption_col: Option<String>,
+    pub clip_col: Option<String>,
+    pub save_additional_columns: Vec<String>,
+    pub incremental_mode: IncrementalMode,
+    /// Further attempts at a shard that failed as a whole.
+    pub max_shard_retry: u32,
+    /// Node-local scratch; null: `SLURM_TMPDIR`, `TMPDIR`, `/tmp`, in this order.
+    pub tmp_dir: Option<PathBuf>,
+    pub enable_wandb: bool,
+    pub wandb_project: String,
+    /// Exit code 3 when a larger share of the samples failed (0 to 1).
+    pub max_failed_fraction: f64,
+}
+
+impl Default for Job {
+    fn default() -> Self {
+        Self {
+            url_list: Vec::new(),
+            output_folder: PathBuf::from("dataset"),
+            input_format: InputFormat::Csv,
+            output_format: OutputFormat::Webdataset,
+            encode_formats: BTreeMap::from([("video".into(), "mp4".into())]),
+            stage: None,
+            url_col: "url".into(),
+            caption_col: None,
+            clip_col: None,
+            save_additional_columns: Vec::new(),
+            incremental_mode: IncrementalMode::Incremental,
+            max_shard_retry: 1,
+            tmp_dir: None,
+            enable_wandb: false,
+            wandb_project: "video2dataset".into(),
+            max_failed_fraction: 1.0,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum InputFormat {
+    #[serde(rename = "txt")]
+    Txt,
+    #[serde(rename = "csv")]
+    Csv,
+    #[serde(rename = "tsv")]
+    Tsv,
+    #[serde(rename = "parquet")]
+    Parquet,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OutputFormat {
+    Webdataset,
+}
+
+/// What to do with an output folder that holds shards already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum IncrementalMode {
+    /// Skip committed shards, finish the rest.
+    Incremental,
+    /// Remove what clipmill wrote there, then start over.
+    Overwrite,
+    /// New rows become new shards after the last.
+    Extend,
+    /// Redo the samples that failed for a reason that may pass; rewrite their shards.
+    RetryFailed,
+}
+
+/// How inputs are read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Reading {
+    pub yt_args: YtArgs,
+    /// Accepted for old configs; must be null.
+    pub sampler: Option<serde_json::Value>,
+    /// Seconds without a byte before a transfer is given up (video2dataset's meaning: per socket operation).
+    pub timeout: f64,
+    /// Seconds to connect, TLS included.
+    pub connect_timeout: f64,
+    /// Seconds for one sample's transfer, all attempts included.
+    pub total_timeout: f64,
+    /// Attempts per URL beyond the first, for reasons that may pass.
+    pub retries: u32,
+    /// Largest body in bytes.
+    pub max_bytes: u64,
+    /// Longest redirect chain.
+    pub max_redirects: u32,
+    /// Transfers in flight per host, over the whole job; null: no limit but `thread_count`.
+    pub max_per_host: Option<u32>,
+    /// Requests per second per host, over the whole job; null: no limit.
+    pub requests_per_second_per_host: Option<f64>,
+    /// Refusals (403, 429, 503) in a row that open a host's circuit breaker; 0 turns it off.
+    pub breaker_threshold: u32,
+    /// Seconds before an open breaker lets one request through.
+    pub breaker_cooldown: f64,
+    /// Contact for the `User-Agent`: an e-mail address or a page.
+    pub contact: Option<String>,
+    /// Refuse media whose owner opted out (`X-Robots-Tag: noai`, `noimageai`, `noindex`, `noimageindex`).
+    pub honour_opt_out: bool,
+    /// Let URLs reach private, loopback and link-local addresses.
+    pub allow_private_networks: bool,
+    /// Let the table name files of this machine.
+    pub allow_local_paths: bool,
+    /// Accepted for old configs (optical flow and captions).
+    pub dataloader_args: Option<serde_json::Value>,
+}
+
+impl Default for Reading {
+    fn default() -> Self {
+        Self {
+            yt_args: YtArgs::default(),
+            sampler: None,
+            timeout: 60.0,
+            connect_timeout: 10.0,
+            total_timeout: 3600.0,
+            retries: 2,
+            max_bytes: 8 << 30,
+            max_redirects: 10,
+            max_per_host: None,
+            requests_per_second_per_host: None,
+            breaker_threshold: 20,
+            breaker_cooldown: 60.0,
+            contact: None,
+            honour_opt_out: true,
+            allow_private_networks: false,
+            allow_local_paths: false,
+            dataloader_args: None,
+        }
+    }
+}
+
+/// Settings for yt-dlp.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct YtArgs {
+    /// Least height of the chosen video, pixels.
+    pub download_size: i64,
+    /// Least sample rate of the chosen audio, Hz.
+    pub download_audio_rate: i64,
+    pub yt_metadata_args: Option<YtMetadataArgs>,
+}
+
+impl Default for YtArgs {
+    fn default() -> Self {
+        Self { download_size: 360, download_audio_rate: 44100, yt_metadata_args: Some(YtMetadataArgs::default()) }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct YtMetadataArgs {
+    pub writesubtitles: Option<serde_json::Value>,
+    pub subtitleslangs: Vec<String>,
+    pub writeautomaticsub: bool,
+    pub get_info: bool,
+}
+
+impl Default for YtMetadataArgs {
+    fn default() -> Self {
+        Self {
+            writesubtitles: Some("all".into()),
+            subtitleslangs: vec!["en".into()],
+            writeautomaticsub: true,
+            get_info: true,
+        }
+    }
+}
+
+/// How shards are laid out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Storage {
+    /// Rows per shard; also decides the width of keys.
+    pub number_sample_per_shard: u32,
+    /// Digits of shard names.
+    pub oom_shard_count: u32,
+    pub captions_are_subtitles: bool,
+    /// Write `.json` (and `.txt`) members for failed samples too, as video2dataset does.
+    pub failed_samples: bool,
+}
+
+impl Default for Storage {
+    fn default() -> Self {
+        Self { number_sample_per_shard: 1000, oom_shard_count: 5, captions_are_subtitles: false, failed_samples: true }
+    }
+}
+
+/// How the work is spread. Nothing here changes a byte of the output.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Distribution {
+    /// Worker processes per rank; never more than the CPUs that the rank may use.
+    pub processes_count: u32,
+    /// Transfers in flight per rank.
+    pub thread_count: u32,
+    /// Accepted for old configs (Spark batches).
+    pub subjob_size: u32,
+    /// `multiprocessing`, `slurm`: accepted for old configs; the launcher decides.
+    pub distributor: String,
+    pub distributor_args: Option<serde_json::Value>,
+    /// Whether MPI may be used.
+    pub mpi: MpiMode,
+    /// Seconds without a heartbeat, on the observer's clock, before another rank takes a shard over.
+    pub lease_ttl: f64,
+    /// Seconds between heartbeats; each is also a checkpoint that a rerun continues from.
+    pub heartbeat: f64,
+    /// Bytes of media that a rank holds in memory; more spills to scratch.
+    pub memory_budget: u64,
+    /// Seconds before the job's end time at which a rank starts to drain.
+    pub drain_margin: f64,
+    /// Wait for the disk at commit (fsync); off only where a lost node may cost finished shards.
+    pub fsync: bool,
+}
+
+impl Default for Distribution {
+    fn default() -> Self {
+        Self {
+            processes_count: 16,
+            thread_count: 32,
+            subjob_size: 1000,
+            distributor: "multiprocessing".into(),
+            distributor_args: None,
+            mpi: MpiMode::Auto,
+            lease_ttl: 60.0,
+            heartbeat: 10.0,
+            memory_budget: 256 << 20,
+            drain_margin: 60.0,
+            fsync: true,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum MpiMode {
+    /// Where the launcher's environment says that it can work.
+    Auto,
+    /// Never.
+    Off,
+    /// Stop with an error where it does not work.
+    Required,
+}
+
+#[derive(JsonSchema)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "describes the accepted forms to schemars")]
+enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+fn one_or_many<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    struct Forms;
+    impl<'de> serde::de::Visitor<'de> for Forms {
+        type Value = Vec<String>;
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a path or a list of paths")
+        }
+        fn visit_str<E>(self, one: &str) -> Result<Self::Value, E> {
+            Ok(vec![one.to_owned()])
+        }
+        fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+            let mut many = Vec::new();
+            while let Some(item) = seq.next_element()? {
+                many.push(item);
+            }
+            Ok(many)
+        }
+    }
+    deserializer.deserialize_any(Forms)
+}

@@ -1,0 +1,1 @@
+//! URLs and local paths to bytes.

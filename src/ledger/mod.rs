@@ -1,0 +1,2 @@
+//! Plan, leases, partial progress, commit.
+pub mod storage;

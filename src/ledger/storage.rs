@@ -1,0 +1,1 @@
+//! The few file operations that the ledger needs.

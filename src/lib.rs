@@ -1,0 +1,37 @@
+//! clipmill turns tables of video URLs into training-ready WebDataset shards on a Slurm cluster, exactly once.
+//!
+//! # The house
+//!
+//! Data flows one way; each room knows only the rooms to its right and below.
+//!
+//! ```text
+//! cli ──► job ──► source ──► fetch ──► sink
+//!          │
+//!       cluster, ledger, telemetry
+//!
+//! below all of them: config (typed settings), sample (the words they share)
+//! ```
+//!
+//! | room | holds | never |
+//! | --- | --- | --- |
+//! | [`cli`] | one file per command; parses and prints | logic |
+//! | [`config`] | typed schema, defaults, validation, schema export | I/O other than reading the file |
+//! | [`cluster`] | who am I: Slurm, MPI, local → one [`cluster::Placement`]; signals | media |
+//! | [`ledger`] | plan, leases, partial progress, commit: a pure file protocol over [`ledger::storage::Storage`] | media, network |
+//! | [`source`] | tables → rows | |
+//! | [`fetch`] | HTTP and local paths; retry, rate, budget, address guard | decoding |
+//! | [`sink`] | tar shards, sidecars, stats | network |
+//! | [`job`] | wires the rooms: plans, takes shards, feeds samples, drains | formats |
+//! | [`telemetry`] | tracing, progress | |
+
+pub mod cli;
+pub mod cluster;
+pub mod config;
+pub mod error;
+pub mod fetch;
+pub mod job;
+pub mod ledger;
+pub mod sample;
+pub mod sink;
+pub mod source;
+pub mod telemetry;

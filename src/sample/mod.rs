@@ -1,0 +1,15 @@
+//! The words that all rooms share: rows, keys, statuses, payloads.
+
+mod budget;
+mod cell;
+mod key;
+mod payload;
+mod row;
+mod status;
+
+pub use budget::{Budget, Permit};
+pub use cell::Cell;
+pub use key::KeyFormat;
+pub use payload::{Payload, PayloadBuilder};
+pub use row::{Column, ColumnKind, Row};
+pub use status::{Failure, FailureClass, Status};
