@@ -10,6 +10,6 @@ mod status;
 pub use budget::{Budget, Permit};
 pub use cell::Cell;
 pub use key::KeyFormat;
-pub use payload::{Payload, PayloadBuilder};
+pub use payload::{Payload, PayloadBuilder, ReadSeek, SharedFile};
 pub use row::{Column, ColumnKind, Row};
 pub use status::{Failure, FailureClass, Status};

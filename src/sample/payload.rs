@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 
@@ -12,6 +12,13 @@ use super::{Budget, Permit};
 /// Bytes of a spilled payload that are read at a time.
 const COPY_BLOCK: usize = 1 << 20;
 
+/// Anything that bytes can be read from at an offset.
+pub trait ReadSeek: Read + Seek + Send {}
+impl<T: Read + Seek + Send> ReadSeek for T {}
+
+/// A file that several payloads lie in.
+pub type SharedFile = Arc<Mutex<Box<dyn ReadSeek>>>;
+
 /// The whole bytes of one media member.
 #[derive(Debug)]
 pub struct Payload {
@@ -19,10 +26,20 @@ pub struct Payload {
     store: Store,
 }
 
-#[derive(Debug)]
 enum Store {
     Memory { chunks: Vec<Bytes>, _permit: Option<Permit> },
     Spilled(File),
+    Region { file: SharedFile, offset: u64 },
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Store::Memory { .. } => "Memory",
+            Store::Spilled(_) => "Spilled",
+            Store::Region { .. } => "Region",
+        })
+    }
 }
 
 impl Payload {
@@ -30,6 +47,11 @@ impl Payload {
     pub fn from_bytes(bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
         Self { len: bytes.len() as u64, store: Store::Memory { chunks: vec![bytes], _permit: None } }
+    }
+
+    /// `len` bytes at `offset` of a file, read when they are written on.
+    pub fn region(file: SharedFile, offset: u64, len: u64) -> Self {
+        Self { len, store: Store::Region { file, offset } }
     }
 
     pub fn len(&self) -> u64 {
@@ -44,20 +66,31 @@ impl Payload {
     pub fn for_each_block(&mut self, mut write: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
         match &mut self.store {
             Store::Memory { chunks, .. } => chunks.iter().try_for_each(|chunk| write(chunk)),
-            Store::Spilled(file) => {
-                file.seek(SeekFrom::Start(0))?;
-                let mut left = self.len;
-                let mut block = vec![0; COPY_BLOCK.min(left as usize)];
-                while left > 0 {
-                    let want = block.len().min(left as usize);
-                    file.read_exact(&mut block[..want])?;
-                    write(&block[..want])?;
-                    left -= want as u64;
-                }
-                Ok(())
+            Store::Spilled(file) => copy_region(file, 0, self.len, write),
+            Store::Region { file, offset } => {
+                let mut file = file.lock().map_err(|_| io::Error::other("a reader of the same file panicked"))?;
+                copy_region(file.as_mut(), *offset, self.len, write)
             }
         }
     }
+}
+
+fn copy_region(
+    file: &mut (impl Read + Seek + ?Sized),
+    offset: u64,
+    len: u64,
+    mut write: impl FnMut(&[u8]) -> io::Result<()>,
+) -> io::Result<()> {
+    file.seek(SeekFrom::Start(offset))?;
+    let mut left = len;
+    let mut block = vec![0; COPY_BLOCK.min(usize::try_from(len).unwrap_or(COPY_BLOCK))];
+    while left > 0 {
+        let want = block.len().min(usize::try_from(left).unwrap_or(block.len()));
+        file.read_exact(&mut block[..want])?;
+        write(&block[..want])?;
+        left -= want as u64;
+    }
+    Ok(())
 }
 
 /// Collects a payload chunk by chunk.

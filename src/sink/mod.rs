@@ -1,1 +1,19 @@
-//! Samples to shards.
+//! Samples to WebDataset shards: tar, Parquet sidecar, commit record.
+
+pub mod ahead;
+mod error;
+pub mod journal;
+mod json;
+mod order;
+pub mod reader;
+mod sample;
+mod shard;
+mod sidecar;
+pub mod stats;
+mod tar;
+
+pub use error::SinkError;
+pub use json::pretty_ascii;
+pub use order::Reorder;
+pub use sample::{Finished, Member, OutputSample, SampleFormat};
+pub use shard::{Resumed, Saved, ShardContext, ShardPaths, ShardWriter};

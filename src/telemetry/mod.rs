@@ -1,1 +1,7 @@
-//! Logs and progress.
+//! Logs for people and for scripts, and progress.
+
+mod log;
+mod progress;
+
+pub use log::{LogOptions, init as init_logs};
+pub use progress::{FailureLog, JobCount, Progress, Reporter, Snapshot};

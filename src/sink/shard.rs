@@ -1,0 +1,279 @@
+//! One shard on its way to disk: tar, journal, then sidecar and commit record.
+//!
+//! Memory: a 256 KiB write buffer, the journal's lines and the sidecar's rows (metadata only). Media passes through in
+//! the blocks it came in, whatever the size of the shard.
+
+use std::collections::BTreeMap;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Instant, SystemTime};
+
+use sha2::Sha256;
+
+use super::journal::{Journal, Line};
+use super::sidecar::Sidecar;
+use super::stats::{Counts, FileRecord, Provenance, Seconds, Stats, Writer, hex, unix_seconds};
+use super::tar::{HashWriter, append_bytes, append_end, append_payload};
+use super::{Finished, OutputSample, SinkError};
+use crate::ledger::storage::{Storage, StorageFile};
+use crate::sample::{Column, Payload};
+
+const WRITE_BUFFER: usize = 256 << 10;
+
+type Tar = HashWriter<BufWriter<Box<dyn StorageFile>>>;
+
+/// What a shard needs to know about its job.
+#[derive(Debug, Clone)]
+pub struct ShardContext {
+    pub columns: Vec<Column>,
+    /// Write `.json` and `.txt` members of failed samples.
+    pub failed_samples: bool,
+    pub fsync: bool,
+    pub plan_hash: String,
+    pub config_hash: String,
+    pub writer: Writer,
+}
+
+/// Where a shard's files lie, and who writes them.
+#[derive(Debug, Clone)]
+pub struct ShardPaths {
+    /// The shard's name, as `00007`.
+    pub name: String,
+    pub shard: u64,
+    pub attempt: u32,
+    pub generation: u32,
+    /// This attempt's files, relative to the output folder.
+    pub tar: PathBuf,
+    pub journal: PathBuf,
+    pub sidecar: PathBuf,
+}
+
+/// A prefix of an earlier attempt, brought under this attempt's name.
+pub struct Resumed {
+    /// Positioned at its end.
+    pub tar: Box<dyn StorageFile>,
+    /// Of the tar's bytes.
+    pub hasher: Sha256,
+    pub tar_len: u64,
+    pub journal_file: Box<dyn StorageFile>,
+    pub journal: Vec<u8>,
+    /// Rows that the prefix holds.
+    pub rows: u32,
+}
+
+/// What a checkpoint must remember of one file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Saved {
+    pub len: u64,
+    pub sha256: [u8; 32],
+}
+
+/// Writes one shard, row by row, in input order.
+pub struct ShardWriter<'a> {
+    storage: &'a dyn Storage,
+    context: &'a ShardContext,
+    paths: ShardPaths,
+    tar: Tar,
+    journal: Journal,
+    journal_file: Option<Box<dyn StorageFile>>,
+    counts: Counts,
+    rows: u32,
+    resumed_rows: u32,
+    seconds: Seconds,
+    started: (SystemTime, Instant),
+}
+
+impl<'a> ShardWriter<'a> {
+    /// Starts a shard from nothing, or behind `resumed`.
+    pub fn start(
+        storage: &'a dyn Storage,
+        context: &'a ShardContext,
+        paths: ShardPaths,
+        resumed: Option<Resumed>,
+    ) -> Result<Self, SinkError> {
+        let started = (SystemTime::now(), Instant::now());
+        let mut writer = match resumed {
+            None => {
+                let tar = BufWriter::with_capacity(WRITE_BUFFER, storage.create(&paths.tar)?);
+                Self::new(storage, context, paths, HashWriter::new(tar), Journal::default(), None, started)
+            }
+            Some(resumed) => {
+                let tar = BufWriter::with_capacity(WRITE_BUFFER, resumed.tar);
+                let tar = HashWriter::resume(tar, resumed.hasher, resumed.tar_len);
+                let journal = Journal::restore(resumed.journal);
+                let mut writer = Self::new(storage, context, paths, tar, journal, Some(resumed.journal_file), started);
+                (writer.rows, writer.resumed_rows) = (resumed.rows, resumed.rows);
+                writer
+            }
+        };
+        let mut counts = Counts::default();
+        writer.journal.for_each(&writer.paths.journal, |line| {
+            counts.add(&line);
+            Ok(())
+        })?;
+        writer.counts = counts;
+        Ok(writer)
+    }
+
+    fn new(
+        storage: &'a dyn Storage,
+        context: &'a ShardContext,
+        paths: ShardPaths,
+        tar: Tar,
+        journal: Journal,
+        journal_file: Option<Box<dyn StorageFile>>,
+        started: (SystemTime, Instant),
+    ) -> Self {
+        Self {
+            storage,
+            context,
+            paths,
+            tar,
+            journal,
+            journal_file,
+            counts: Counts::default(),
+            rows: 0,
+            resumed_rows: 0,
+            seconds: Seconds::default(),
+            started,
+        }
+    }
+
+    /// Rows written so far, those taken over included.
+    pub fn rows(&self) -> u32 {
+        self.rows
+    }
+
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// Adds to the stage times that end up in the commit record.
+    pub fn add_fetch_seconds(&mut self, seconds: f64) {
+        self.seconds.fetch += seconds;
+    }
+
+    /// Appends all outputs of the next row.
+    pub fn push(&mut self, finished: Finished) -> Result<(), SinkError> {
+        let begun = Instant::now();
+        let mut bytes = finished.bytes_received;
+        for mut output in finished.outputs {
+            if output.failure.is_none() || self.context.failed_samples {
+                write_members(&mut self.tar, &mut output).map_err(|source| write_error(&self.paths.tar, source))?;
+            }
+            let line = Line { row: finished.index, bytes, meta: output.meta };
+            self.journal.push(&line)?;
+            self.counts.add(&line);
+            bytes = 0;
+        }
+        self.rows = finished.index + 1;
+        self.seconds.write += begun.elapsed().as_secs_f64();
+        Ok(())
+    }
+
+    /// Brings everything so far to the file system; returns the prefixes of tar and journal that a later attempt can
+    /// go on from. `None` before the first row.
+    pub fn checkpoint(&mut self) -> Result<Option<(Saved, Saved)>, SinkError> {
+        if self.journal.is_empty() {
+            return Ok(None);
+        }
+        self.flush_tar()?;
+        let tar = Saved { len: self.tar.written(), sha256: self.tar.digest() };
+        let file = match &mut self.journal_file {
+            Some(file) => file,
+            none => none.insert(self.storage.create(&self.paths.journal)?),
+        };
+        let (len, sha256) =
+            self.journal.save(file.as_mut()).map_err(|source| write_error(&self.paths.journal, source))?;
+        if self.context.fsync {
+            self.tar.get_mut().get_mut().sync_data().map_err(|source| write_error(&self.paths.tar, source))?;
+            file.sync_data().map_err(|source| write_error(&self.paths.journal, source))?;
+        }
+        Ok(Some((tar, Saved { len, sha256 })))
+    }
+
+    /// Closes the shard: tar and sidecar are whole and on disk afterwards. Returns the commit record.
+    pub fn finish(mut self) -> Result<Stats, SinkError> {
+        let begun = Instant::now();
+        append_end(&mut self.tar).map_err(|source| write_error(&self.paths.tar, source))?;
+        self.flush_tar()?;
+        let sidecar = self.sidecar()?;
+        if self.context.fsync {
+            self.tar.get_mut().get_mut().sync_data().map_err(|source| write_error(&self.paths.tar, source))?;
+        }
+        self.seconds.finish = begun.elapsed().as_secs_f64();
+        let tar = FileRecord { bytes: self.tar.written(), sha256: hex(&self.tar.digest()) };
+        Ok(self.stats(tar, sidecar))
+    }
+
+    fn flush_tar(&mut self) -> Result<(), SinkError> {
+        self.tar.flush().map_err(|source| write_error(&self.paths.tar, source))
+    }
+
+    fn sidecar(&self) -> Result<FileRecord, SinkError> {
+        let path = &self.paths.sidecar;
+        let broken = |source| SinkError::Sidecar { path: path.clone(), source };
+        let mut sidecar = Sidecar::new(&self.context.columns).map_err(broken)?;
+        self.journal.for_each(&self.paths.journal, |line| sidecar.push(line.meta).map_err(broken))?;
+        let bytes = sidecar.finish().map_err(broken)?;
+        let mut out = HashWriter::new(self.storage.create(path)?);
+        out.write_all(&bytes).map_err(|source| write_error(path, source))?;
+        if self.context.fsync {
+            out.get_mut().sync_data().map_err(|source| write_error(path, source))?;
+        }
+        Ok(FileRecord { bytes: out.written(), sha256: hex(&out.digest()) })
+    }
+
+    fn stats(self, tar: FileRecord, sidecar: FileRecord) -> Stats {
+        let name = &self.paths.name;
+        let files = BTreeMap::from([(format!("{name}.tar"), tar), (format!("{name}.parquet"), sidecar)]);
+        let (start, clock) = self.started;
+        Stats {
+            counts: self.counts,
+            duration: clock.elapsed().as_secs_f64(),
+            start_time: unix_seconds(start),
+            end_time: unix_seconds(SystemTime::now()),
+            clipmill: Provenance {
+                version: env!("CARGO_PKG_VERSION").into(),
+                plan_hash: self.context.plan_hash.clone(),
+                config_hash: self.context.config_hash.clone(),
+                shard: self.paths.shard,
+                generation: self.paths.generation,
+                attempt: self.paths.attempt,
+                files,
+                resumed_rows: self.resumed_rows,
+                seconds: self.seconds,
+                writer: self.context.writer.clone(),
+            },
+        }
+    }
+}
+
+enum Part<'a> {
+    Bytes(&'a [u8]),
+    Media(&'a mut Payload),
+}
+
+/// Members of one sample, by extension, as webdataset's writer sorts them.
+fn write_members(tar: &mut Tar, output: &mut OutputSample) -> io::Result<()> {
+    let key = output.key().to_owned();
+    let json = super::json::pretty_ascii(&output.meta)?;
+    let media = output.members.iter_mut().map(|m| (m.extension.as_str(), Part::Media(&mut m.payload)));
+    let mut parts: Vec<(&str, Part<'_>)> = media.collect();
+    parts.push(("json", Part::Bytes(&json)));
+    if let Some(text) = &output.text {
+        parts.push(("txt", Part::Bytes(text.as_bytes())));
+    }
+    parts.sort_by_key(|(extension, _)| *extension);
+    parts.into_iter().try_for_each(|(extension, part)| {
+        let name = format!("{key}.{extension}");
+        match part {
+            Part::Bytes(bytes) => append_bytes(tar, &name, bytes),
+            Part::Media(payload) => append_payload(tar, &name, payload),
+        }
+    })
+}
+
+fn write_error(path: &Path, source: io::Error) -> SinkError {
+    SinkError::Write { path: path.to_owned(), source }
+}
