@@ -1,8 +1,70 @@
-//! Commands: each parses its arguments, calls the library and prints.
+//! Commands: each file parses one command's arguments, calls the library and prints.
+//!
+//! Human words go to stderr, results to stdout. Exit codes are in [`Exit`].
+
+mod common;
+mod config;
+mod doctor;
+mod inspect;
+mod plan;
+mod run;
+mod status;
+mod verify;
 
 use std::process::ExitCode;
 
+use clap::{Parser, Subcommand};
+
+pub use common::Exit;
+
+/// Turns tables of video URLs into training-ready WebDataset shards, exactly once, on a Slurm cluster or a laptop.
+#[derive(Debug, Parser)]
+#[command(name = "clipmill", version, max_term_width = 100, after_help = EXIT_CODES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 plan complete; 75 stopped early with work left (run the same command again); \
+2 usage or config error; 3 plan complete, but more samples failed than `max_failed_fraction` allows; 1 anything else.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Work until the plan is done: under srun, mpirun, a job array, or no launcher at all
+    Run(run::RunArgs),
+    /// Read the input and say what a run would do; writes and submits nothing
+    Plan(plan::PlanArgs),
+    /// Show how far a job is, from its files alone
+    Status(status::StatusArgs),
+    /// Check committed shards: sizes, or with --full every checksum and member
+    Verify(verify::VerifyArgs),
+    /// List the samples of one shard
+    Inspect(inspect::InspectArgs),
+    /// Check this machine: launcher, MPI, scratch, and the output's file system
+    Doctor(doctor::DoctorArgs),
+    /// Check, show or describe the configuration
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+}
+
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    // A reader that goes away (`| head`) ends us quietly, as it does other Unix tools; ranks do not write to stdout.
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Complete.into() };
+        }
+    };
+    let exit = match cli.command {
+        Command::Run(args) => run::run(args),
+        Command::Plan(args) => plan::run(args),
+        Command::Status(args) => status::run(args),
+        Command::Verify(args) => verify::run(args),
+        Command::Inspect(args) => inspect::run(args),
+        Command::Doctor(args) => doctor::run(args),
+        Command::Config(command) => config::run(command),
+    };
+    exit.into()
 }

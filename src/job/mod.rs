@@ -1,1 +1,21 @@
-//! The run loop.
+//! The run loop: plans, takes shards, feeds their samples to the fetcher, and drains when asked to.
+//!
+//! One rank is a small async runtime for the network and one plain thread per open shard that writes. The runtime never
+//! waits for the file system, the writers never wait for the network:
+//!
+//! ```text
+//! ledger ─lease─► feeder ─row─► fetch (thread_count in flight) ─Finished─► writer thread ─► partial files ─► commit
+//!                   ▲                                                          │
+//!                   └───────────── rows written (bounds how far ahead) ────────┘
+//! ```
+
+mod error;
+mod feed;
+mod plan;
+mod rank;
+mod retry;
+mod writer;
+
+pub use error::JobError;
+pub use plan::{PlanSummary, summarize};
+pub use rank::{Ending, RankJob, run};

@@ -3,7 +3,6 @@
 //! The file is itself a tar: `{row}-{output}.json` holds the sample's journal line, its media follows.
 
 use std::io::Write;
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use serde::{Deserialize, Serialize};
@@ -29,7 +28,7 @@ struct Head {
 /// Writes `samples` to `file`.
 pub fn write(
     file: Box<dyn StorageFile>,
-    path: &Path,
+    path: &str,
     samples: impl Iterator<Item = Finished>,
 ) -> Result<Saved, SinkError> {
     let failed = |source| SinkError::Write { path: path.to_owned(), source };
@@ -60,7 +59,7 @@ pub fn write(
 }
 
 /// Reads what [`write`] wrote. Media stays in the file until it is written on.
-pub fn read(file: Box<dyn ReadSeek>, path: &Path) -> Result<Vec<Finished>, SinkError> {
+pub fn read(file: Box<dyn ReadSeek>, path: &str) -> Result<Vec<Finished>, SinkError> {
     let damaged = |reason: String| SinkError::Journal { path: path.to_owned(), reason };
     let mut reader = TarReader::new(file).map_err(|error| damaged(error.to_string()))?;
     let mut heads: Vec<(Head, Vec<MemberAt>)> = Vec::new();

@@ -1,7 +1,6 @@
 //! Errors of the sink.
 
 use std::io;
-use std::path::PathBuf;
 
 use crate::error::Class;
 
@@ -10,14 +9,14 @@ use crate::error::Class;
 pub enum SinkError {
     #[error(transparent)]
     Storage(#[from] crate::ledger::storage::StorageError),
-    #[error("cannot write {}: {source}{}", path.display(), advice(source))]
-    Write { path: PathBuf, source: io::Error },
-    #[error("cannot build the sidecar {}: {source}", path.display())]
-    Sidecar { path: PathBuf, source: parquet::errors::ParquetError },
+    #[error("cannot write {path}: {source}{}", advice(source))]
+    Write { path: String, source: io::Error },
+    #[error("cannot build the sidecar {path}: {source}")]
+    Sidecar { path: String, source: parquet::errors::ParquetError },
     #[error("a sample cannot be written as JSON: {0}")]
     Json(#[from] serde_json::Error),
-    #[error("a progress record of {} cannot be read: {reason}", path.display())]
-    Journal { path: PathBuf, reason: String },
+    #[error("the progress record {path} cannot be read: {reason}")]
+    Journal { path: String, reason: String },
 }
 
 impl SinkError {

@@ -3,7 +3,6 @@
 //! The lines live in memory; a checkpoint appends the new ones to a file, so that a short shard never creates it.
 
 use std::io;
-use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -58,7 +57,7 @@ impl Journal {
     }
 
     /// Hands every line to `each`, in order.
-    pub fn for_each(&self, path: &Path, mut each: impl FnMut(Line) -> Result<(), SinkError>) -> Result<(), SinkError> {
+    pub fn for_each(&self, path: &str, mut each: impl FnMut(Line) -> Result<(), SinkError>) -> Result<(), SinkError> {
         for line in self.lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
             let line = serde_json::from_slice(line)
                 .map_err(|error| SinkError::Journal { path: path.to_owned(), reason: error.to_string() })?;

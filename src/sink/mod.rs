@@ -5,6 +5,7 @@ mod error;
 pub mod journal;
 mod json;
 mod order;
+pub mod outcomes;
 pub mod reader;
 mod sample;
 mod shard;

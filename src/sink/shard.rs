@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
 use sha2::Sha256;
@@ -43,9 +42,9 @@ pub struct ShardPaths {
     pub attempt: u32,
     pub generation: u32,
     /// This attempt's files, relative to the output folder.
-    pub tar: PathBuf,
-    pub journal: PathBuf,
-    pub sidecar: PathBuf,
+    pub tar: String,
+    pub journal: String,
+    pub sidecar: String,
 }
 
 /// A prefix of an earlier attempt, brought under this attempt's name.
@@ -94,7 +93,7 @@ impl<'a> ShardWriter<'a> {
         let started = (SystemTime::now(), Instant::now());
         let mut writer = match resumed {
             None => {
-                let tar = BufWriter::with_capacity(WRITE_BUFFER, storage.create(&paths.tar)?);
+                let tar = BufWriter::with_capacity(WRITE_BUFFER, storage.create_new(&paths.tar)?);
                 Self::new(storage, context, paths, HashWriter::new(tar), Journal::default(), None, started)
             }
             Some(resumed) => {
@@ -181,7 +180,7 @@ impl<'a> ShardWriter<'a> {
         let tar = Saved { len: self.tar.written(), sha256: self.tar.digest() };
         let file = match &mut self.journal_file {
             Some(file) => file,
-            none => none.insert(self.storage.create(&self.paths.journal)?),
+            none => none.insert(self.storage.create_new(&self.paths.journal)?),
         };
         let (len, sha256) =
             self.journal.save(file.as_mut()).map_err(|source| write_error(&self.paths.journal, source))?;
@@ -216,7 +215,7 @@ impl<'a> ShardWriter<'a> {
         let mut sidecar = Sidecar::new(&self.context.columns).map_err(broken)?;
         self.journal.for_each(&self.paths.journal, |line| sidecar.push(line.meta).map_err(broken))?;
         let bytes = sidecar.finish().map_err(broken)?;
-        let mut out = HashWriter::new(self.storage.create(path)?);
+        let mut out = HashWriter::new(self.storage.create_new(path)?);
         out.write_all(&bytes).map_err(|source| write_error(path, source))?;
         if self.context.fsync {
             out.get_mut().sync_data().map_err(|source| write_error(path, source))?;
@@ -274,6 +273,6 @@ fn write_members(tar: &mut Tar, output: &mut OutputSample) -> io::Result<()> {
     })
 }
 
-fn write_error(path: &Path, source: io::Error) -> SinkError {
+fn write_error(path: &str, source: io::Error) -> SinkError {
     SinkError::Write { path: path.to_owned(), source }
 }

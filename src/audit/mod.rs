@@ -1,0 +1,9 @@
+//! Looks at what is on disk and says what it found; changes nothing.
+
+mod inspect;
+mod status;
+mod verify;
+
+pub use inspect::{InspectError, SampleEntry, inspect};
+pub use status::{Running, StatusReport, status};
+pub use verify::{Finding, VerifyReport, verify};

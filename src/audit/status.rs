@@ -1,0 +1,107 @@
+//! How far a job is, from its files alone: no scheduler is asked.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use rayon::prelude::*;
+use serde::Serialize;
+
+use crate::ledger::storage::Storage;
+use crate::ledger::{LedgerError, Plan, survey};
+use crate::sink::stats::Stats;
+
+/// A shard that a rank has open.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Running {
+    pub shard: String,
+    pub attempt: u32,
+    pub host: String,
+    pub rank: u32,
+    pub job: Option<String>,
+    /// Rows written at the last checkpoint.
+    pub rows_done: u32,
+    pub rows: u32,
+    /// Drained: waits for another start.
+    pub released: bool,
+}
+
+/// A job's state.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct StatusReport {
+    pub shards: u64,
+    pub committed: u64,
+    pub rows: u64,
+    /// Rows of committed shards.
+    pub rows_done: u64,
+    pub successes: u64,
+    pub failed: u64,
+    pub bytes: u64,
+    /// Seconds from the first committed shard's start to the last one's end.
+    pub seconds: f64,
+    /// `success` or failure class to rows.
+    pub causes: BTreeMap<String, u64>,
+    pub running: Vec<Running>,
+    /// Commit records that cannot be read.
+    pub damaged: Vec<String>,
+    /// Rows that a rerun with `incremental_mode: retry_failed` would fetch again.
+    pub retryable: u64,
+}
+
+/// Reads plan, commit records and leases of `output`.
+pub fn status(output: &Path, storage: &dyn Storage, plan: &Plan) -> Result<StatusReport, LedgerError> {
+    let keys = plan.keys();
+    let records: Vec<(String, Option<Option<Stats>>)> = (0..plan.shards())
+        .into_par_iter()
+        .map(|id| {
+            let name = keys.shard(id);
+            let read = std::fs::read(output.join(format!("{name}_stats.json")));
+            (name, read.ok().map(|bytes| serde_json::from_slice(&bytes).ok()))
+        })
+        .collect();
+    let mut report = StatusReport { shards: plan.shards(), rows: plan.rows(), ..StatusReport::default() };
+    let (mut first, mut last) = (f64::INFINITY, f64::NEG_INFINITY);
+    for (name, record) in records {
+        match record {
+            None => {}
+            Some(None) => report.damaged.push(name),
+            Some(Some(stats)) => {
+                (first, last) = (first.min(stats.start_time), last.max(stats.end_time));
+                report.add(stats);
+            }
+        }
+    }
+    report.seconds = (last - first).max(0.0);
+    report.running = running(storage, plan)?;
+    Ok(report)
+}
+
+impl StatusReport {
+    fn add(&mut self, stats: Stats) {
+        self.committed += 1;
+        self.rows_done += stats.counts.count;
+        self.successes += stats.counts.successes;
+        self.failed += stats.counts.count - stats.counts.successes.min(stats.counts.count);
+        self.bytes += stats.counts.bytes_downloaded;
+        for (cause, n) in stats.counts.status_dict {
+            if crate::sample::FailureClass::parse(&cause).is_some_and(|class| class.is_transient()) {
+                self.retryable += n;
+            }
+            *self.causes.entry(cause).or_default() += n;
+        }
+    }
+}
+
+fn running(storage: &dyn Storage, plan: &Plan) -> Result<Vec<Running>, LedgerError> {
+    let keys = plan.keys();
+    let leases = survey(storage)?.into_iter().map(|lease| Running {
+        shard: keys.shard(lease.shard),
+        attempt: lease.attempt,
+        host: lease.owner.host,
+        rank: lease.owner.rank,
+        job: lease.owner.job,
+        rows_done: lease.rows,
+        rows: plan.rows_in(lease.shard),
+        released: lease.released,
+    });
+    Ok(leases.collect())
+}

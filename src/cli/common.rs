@@ -1,0 +1,92 @@
+//! What all commands share.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use crate::config::{self, Loaded};
+
+/// The documented exit codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// The plan is complete (or the command did what it was asked).
+    Complete,
+    /// Anything else.
+    Failure,
+    /// Usage or configuration.
+    Usage,
+    /// The plan is complete, but too many samples failed.
+    TooManyFailed,
+    /// Stopped early with work left: run the same command again.
+    WorkLeft,
+}
+
+impl Exit {
+    pub fn code(self) -> u8 {
+        match self {
+            Exit::Complete => 0,
+            Exit::Failure => 1,
+            Exit::Usage => 2,
+            Exit::TooManyFailed => 3,
+            Exit::WorkLeft => 75,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        exit.code().into()
+    }
+}
+
+/// A configuration and what is laid over it.
+#[derive(Debug, Args)]
+pub struct ConfigArgs {
+    /// Configuration file, or the name of a shipped one (`download`)
+    pub config: PathBuf,
+    /// Override a key, value as YAML: `-o reading.timeout=20`; may be repeated
+    #[arg(short = 'o', long = "override", value_name = "KEY=VALUE")]
+    pub overrides: Vec<String>,
+}
+
+impl ConfigArgs {
+    /// Loads and validates; prints what is wrong.
+    pub fn load(&self) -> Result<Loaded, Exit> {
+        config::load(&self.config, &self.overrides).map_err(|error| {
+            eprintln!("{}", error.render(io::stderr().is_terminal()));
+            Exit::Usage
+        })
+    }
+}
+
+/// Prints an error the way all commands do.
+pub fn complain(error: &dyn std::error::Error) {
+    eprintln!("error: {error}");
+}
+
+/// Writes results to stdout. A closed pipe is the reader's choice, not an error.
+pub fn print(text: &str) -> Exit {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Ok(()) => Exit::Complete,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Complete,
+        Err(error) => {
+            eprintln!("error: cannot write to stdout: {error}");
+            Exit::Failure
+        }
+    }
+}
+
+/// Rows of text, padded into columns.
+pub fn table(rows: &[Vec<String>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |c: usize| rows.iter().filter_map(|row| row.get(c)).map(|cell| cell.chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(|row| line(row) + "\n").collect()
+}

@@ -1,0 +1,121 @@
+//! `clipmill status OUTPUT`
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use indicatif::{HumanBytes, HumanCount, HumanDuration};
+
+use super::common::{Exit, complain, print, table};
+use crate::audit::{StatusReport, status};
+use crate::ledger::Plan;
+use crate::ledger::storage::LocalStorage;
+
+/// Seconds between looks with `--watch`: reads one folder and the commit records.
+const WATCH_EVERY: Duration = Duration::from_secs(10);
+
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// The job's output folder
+    pub output: PathBuf,
+    /// Look again every 10 s until the plan is complete
+    #[arg(long)]
+    pub watch: bool,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// 0: complete; 75: work left.
+pub fn run(args: StatusArgs) -> Exit {
+    loop {
+        let report = match look(&args.output) {
+            Ok(report) => report,
+            Err(exit) => return exit,
+        };
+        let text = if args.json {
+            serde_json::to_string_pretty(&report).unwrap_or_default() + "\n"
+        } else {
+            describe(&report)
+        };
+        if args.watch && !args.json && std::io::stdout().is_terminal() {
+            // Home, clear to the end: the terminal shows one report, not a roll of them.
+            print("\x1b[H\x1b[J");
+        }
+        if print(&text) != Exit::Complete {
+            return Exit::Failure;
+        }
+        let complete = report.committed == report.shards;
+        if complete || !args.watch {
+            return if complete { Exit::Complete } else { Exit::WorkLeft };
+        }
+        std::thread::sleep(WATCH_EVERY);
+    }
+}
+
+fn look(output: &Path) -> Result<StatusReport, Exit> {
+    let storage = LocalStorage::new(output);
+    let failed = |error: &dyn std::error::Error| {
+        complain(error);
+        Exit::Failure
+    };
+    match Plan::load(&storage) {
+        Err(error) => Err(failed(&error)),
+        Ok(None) => {
+            eprintln!("error: {} holds no clipmill plan (yet)", output.display());
+            Err(Exit::Usage)
+        }
+        Ok(Some(plan)) => status(output, &storage, &plan).map_err(|error| failed(&error)),
+    }
+}
+
+fn describe(report: &StatusReport) -> String {
+    let share = 100.0 * report.rows_done as f64 / (report.rows.max(1)) as f64;
+    let mut text = format!(
+        "shards   {} of {} committed, {} open\nrows     {} of {} ({share:.1} %), {} succeeded, {} failed\n",
+        HumanCount(report.committed),
+        HumanCount(report.shards),
+        report.running.iter().filter(|lease| !lease.released).count(),
+        HumanCount(report.rows_done),
+        HumanCount(report.rows),
+        HumanCount(report.successes),
+        HumanCount(report.failed),
+    );
+    if report.seconds > 0.0 {
+        let rate = |n: u64| n as f64 / report.seconds;
+        text += &format!(
+            "so far   {} in {}: {:.1} rows/s, {}/s\n",
+            HumanBytes(report.bytes),
+            HumanDuration(Duration::from_secs_f64(report.seconds)),
+            rate(report.rows_done),
+            HumanBytes(rate(report.bytes) as u64),
+        );
+    }
+    if report.failed > 0 {
+        let mut causes: Vec<_> = report.causes.iter().filter(|(cause, _)| *cause != "success").collect();
+        causes.sort_by_key(|(_, n)| std::cmp::Reverse(**n));
+        let rows: Vec<_> = causes.iter().map(|(cause, n)| vec!["failed".into(), n.to_string(), cause.to_string()]).collect();
+        text += &table(&rows);
+    }
+    if report.retryable > 0 {
+        text += &format!("retry    {} rows may pass: run again with -o incremental_mode=retry_failed\n", report.retryable);
+    }
+    for lease in &report.running {
+        let state = if lease.released { "released" } else { "open" };
+        text += &format!(
+            "{state:8} {} row {} of {}, attempt {}, rank {} on {}{}\n",
+            lease.shard,
+            lease.rows_done,
+            lease.rows,
+            lease.attempt,
+            lease.rank,
+            lease.host,
+            lease.job.as_ref().map(|job| format!(" ({job})")).unwrap_or_default()
+        );
+    }
+    for name in &report.damaged {
+        text += &format!("damaged  {name}_stats.json is not a whole commit record; the next run redoes the shard\n");
+    }
+    text
+}

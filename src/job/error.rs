@@ -1,0 +1,56 @@
+//! Errors of the run loop.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::error::Class;
+use crate::sink::SinkError;
+
+/// Why a shard or the whole rank cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum JobError {
+    #[error(transparent)]
+    Source(#[from] crate::source::SourceError),
+    #[error(transparent)]
+    Ledger(#[from] crate::ledger::LedgerError),
+    #[error(transparent)]
+    Storage(#[from] crate::ledger::storage::StorageError),
+    #[error(transparent)]
+    Sink(#[from] SinkError),
+    #[error(transparent)]
+    Fetch(#[from] crate::fetch::FetchSetupError),
+    #[error(
+        "cannot hold media in the scratch folder {}: {source}; free space there, or choose another folder with \
+         `-o tmp_dir=...`", folder.display()
+    )]
+    Scratch { folder: PathBuf, source: String },
+    #[error("cannot start a thread: {source}; raise the limit on processes (`ulimit -u`)")]
+    Thread { source: io::Error },
+    #[error("cannot start the network runtime: {source}")]
+    Runtime { source: io::Error },
+    #[error("a task of this rank failed: {source}; please report this")]
+    Task { source: String },
+    #[error("the writer of shard {shard} ended without a word; please report this")]
+    WriterGone { shard: String },
+    #[error("the committed shard {shard} cannot be read back: {reason}; check it with `clipmill verify`")]
+    Unreadable { shard: String, reason: String },
+    #[error("{0}")]
+    Refused(String),
+}
+
+impl JobError {
+    pub fn class(&self) -> Class {
+        match self {
+            JobError::Ledger(error) => error.class(),
+            JobError::Storage(error) => error.class(),
+            JobError::Sink(error) => error.class(),
+            JobError::WriterGone { .. } | JobError::Task { .. } | JobError::Unreadable { .. } => Class::Shard,
+            JobError::Source(_)
+            | JobError::Fetch(_)
+            | JobError::Scratch { .. }
+            | JobError::Thread { .. }
+            | JobError::Runtime { .. }
+            | JobError::Refused(_) => Class::Job,
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! Feeds the rows of one shard through the fetcher to its writer.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::Sender;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
+use tokio::task::JoinSet;
+
+use super::writer::{ToWriter, Written};
+use crate::cluster::{Level, Stop};
+use crate::fetch::{FetchError, Fetcher};
+use crate::sample::{Failure, FailureClass, KeyFormat, Row, Status};
+use crate::sink::{Finished, Member, OutputSample, SampleFormat};
+use crate::telemetry::{FailureLog, Progress};
+
+/// Seconds that samples in flight get to finish once a drain was asked for.
+const DRAIN_GRACE: Duration = Duration::from_secs(15);
+
+/// What all shards of a rank share.
+pub struct Feeder {
+    pub fetcher: Fetcher,
+    /// One permit per sample in flight.
+    pub slots: Arc<Semaphore>,
+    /// Rows that may be finished ahead of the first unwritten one.
+    pub window: u32,
+    pub format: SampleFormat,
+    pub keys: KeyFormat,
+    /// Extension of the media member.
+    pub extension: String,
+    pub stop: Stop,
+    pub progress: Arc<Progress>,
+    pub failures: FailureLog,
+}
+
+/// One shard's rows on their way.
+pub struct ShardFeed {
+    pub shard: u64,
+    pub rows: Vec<Row>,
+    /// First row that is not written yet.
+    pub next: u32,
+    /// Rows that need no fetching: kept of a committed shard, or finished by an earlier attempt.
+    pub kept: HashMap<u32, Kept>,
+    pub writer: Sender<ToWriter>,
+    pub written: watch::Receiver<Written>,
+    /// Told when every row has been handed out, so that the rank opens its next shard.
+    pub all_out: oneshot::Sender<()>,
+}
+
+/// A row that is not fetched.
+pub enum Kept {
+    /// To be written as it is.
+    Finished(Finished),
+    /// The writer has it already.
+    Known,
+}
+
+/// What stopped a shard's feeding for a reason that is not its data's.
+pub type FeedResult = Result<(), FetchError>;
+
+impl Feeder {
+    /// Hands out all rows, waits for them, and ends when the writer has what it needs or a drain was asked for.
+    pub async fn feed(self: &Arc<Self>, feed: ShardFeed) -> FeedResult {
+        let ShardFeed { shard, rows, next, mut kept, writer, mut written, all_out } = feed;
+        let mut running: JoinSet<FeedResult> = JoinSet::new();
+        for row in rows.into_iter().filter(|row| row.index >= next) {
+            match kept.remove(&row.index) {
+                Some(Kept::Known) => continue,
+                Some(Kept::Finished(finished)) => {
+                    self.send(&writer, finished, 0.0);
+                    continue;
+                }
+                None => {}
+            }
+            let Some(slot) = self.slot(row.index, &mut written).await else { break };
+            let (this, writer) = (Arc::clone(self), writer.clone());
+            running.spawn(async move { this.sample(shard, row, slot, writer).await });
+            while let Some(done) = running.try_join_next() {
+                flatten(done)?;
+            }
+        }
+        // A rank that was told to stop opens nothing more; the receiver may be gone.
+        let _ = all_out.send(());
+        self.finish(running, &mut written).await?;
+        if self.stop.level() != Level::Run {
+            let _ = writer.send(ToWriter::Drain);
+        }
+        Ok(())
+    }
+
+    /// A slot for one more sample; none when no more should start.
+    async fn slot(&self, row: u32, written: &mut watch::Receiver<Written>) -> Option<OwnedSemaphorePermit> {
+        let room = written.wait_for(|w| w.over || row < w.next.saturating_add(self.window));
+        let room = tokio::select! {
+            biased;
+            () = self.stop.reached(Level::Drain) => return None,
+            room = room => !room.ok()?.over,
+        };
+        if !room {
+            return None;
+        }
+        tokio::select! {
+            biased;
+            () = self.stop.reached(Level::Drain) => None,
+            _ = written.wait_for(|w| w.over) => None,
+            slot = Arc::clone(&self.slots).acquire_owned() => slot.ok(),
+        }
+    }
+
+    /// Waits for what is in flight; after a drain was asked for, only so long.
+    async fn finish(&self, mut running: JoinSet<FeedResult>, written: &mut watch::Receiver<Written>) -> FeedResult {
+        let too_late = async {
+            self.stop.reached(Level::Drain).await;
+            tokio::select! {
+                () = self.stop.reached(Level::Now) => {}
+                () = tokio::time::sleep(DRAIN_GRACE) => {}
+            }
+        };
+        tokio::pin!(too_late);
+        loop {
+            tokio::select! {
+                done = running.join_next() => match done {
+                    Some(done) => flatten(done)?,
+                    None => return Ok(()),
+                },
+                _ = written.wait_for(|w| w.over) => return Ok(()),
+                () = &mut too_late => {
+                    tracing::info!("{} samples in flight were given up; the next start fetches them again", running.len());
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    async fn sample(&self, shard: u64, row: Row, slot: OwnedSemaphorePermit, writer: Sender<ToWriter>) -> FeedResult {
+        let begun = Instant::now();
+        let key = self.keys.sample(shard, row.index);
+        Progress::add(&self.progress.in_flight, 1);
+        let outcome = self.fetch(&row).await;
+        self.progress.in_flight.fetch_sub(1, Ordering::Relaxed);
+        let (output, bytes_received) = match outcome {
+            Ok((member, bytes)) => (self.format.success(&key, &row, vec![member]), bytes),
+            Err(FetchError::Sample(failure)) => (self.failed(&key, &row, failure), 0),
+            Err(error) => return Err(error),
+        };
+        drop(slot);
+        let finished = Finished { index: row.index, outputs: vec![output], bytes_received };
+        self.send(&writer, finished, begun.elapsed().as_secs_f64());
+        Ok(())
+    }
+
+    async fn fetch(&self, row: &Row) -> Result<(Member, u64), FetchError> {
+        if let Some(problem) = &row.problem {
+            return Err(FetchError::Sample(problem.clone()));
+        }
+        let Some(url) = url_of(row) else {
+            return Err(FetchError::Sample(Failure::new(FailureClass::NoUrl, "the row has no URL")));
+        };
+        let fetched = self.fetcher.fetch(url).await?;
+        let bytes = fetched.bytes_received;
+        Ok((Member { extension: self.extension.clone(), payload: fetched.payload }, bytes))
+    }
+
+    fn failed(&self, key: &str, row: &Row, failure: Failure) -> OutputSample {
+        self.failures.log(key, url_of(row).unwrap_or_default(), &failure);
+        self.format.failed(key, row, Status::FailedToDownload, failure)
+    }
+
+    fn send(&self, writer: &Sender<ToWriter>, finished: Finished, seconds: f64) {
+        Progress::add(&self.progress.rows_done, 1);
+        Progress::add(&self.progress.bytes, finished.bytes_received);
+        if finished.outputs.iter().any(|output| output.failure.is_some()) {
+            Progress::add(&self.progress.rows_failed, 1);
+        }
+        // A writer that ended has told the feeder by `written`.
+        let _ = writer.send(ToWriter::Finished { finished, seconds });
+    }
+}
+
+/// The URL is the last column of every plan.
+fn url_of(row: &Row) -> Option<&str> {
+    row.cells.last().and_then(Value::as_str)
+}
+
+/// A panic of one sample's task is a bug, but costs the rank no more than a scratch error would.
+fn flatten(done: Result<FeedResult, tokio::task::JoinError>) -> FeedResult {
+    match done {
+        Ok(result) => result,
+        Err(error) if error.is_cancelled() => Ok(()),
+        Err(error) => Err(FetchError::Scratch(std::io::Error::other(error))),
+    }
+}

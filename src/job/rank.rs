@@ -1,0 +1,191 @@
+//! One rank's life: takes shards until the plan is done or a drain is asked for.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::task::JoinSet;
+
+use super::feed::{Feeder, ShardFeed};
+use super::writer::{ShardEnd, ShardJob, Written, write_shard};
+use super::{JobError, prepare};
+use crate::cluster::{Level, Placement, Stop};
+use crate::config::Config;
+use crate::error::Class;
+use crate::ledger::storage::Storage;
+use crate::ledger::{Lease, Ledger, Next, Plan};
+use crate::sink::ShardContext;
+use crate::telemetry::Progress;
+
+/// Shards that a rank has open at once: the one that is fed, and those whose last samples are still on their way.
+const MAX_OPEN: usize = 4;
+
+/// How a rank ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Ending {
+    /// Every shard of the plan is committed.
+    Complete,
+    /// Stopped early with work left.
+    Drained { reason: String },
+    /// These shards failed too often; the others are committed.
+    GaveUp { shards: Vec<u64> },
+}
+
+/// All that a rank works with.
+pub struct Rank {
+    pub config: Arc<Config>,
+    pub placement: Arc<Placement>,
+    pub stop: Stop,
+    pub storage: Arc<dyn Storage>,
+    pub plan: Arc<Plan>,
+    pub ledger: Arc<Ledger>,
+    pub feeder: Arc<Feeder>,
+    pub context: Arc<ShardContext>,
+    pub progress: Arc<Progress>,
+}
+
+type Shards = JoinSet<Result<ShardEnd, JobError>>;
+
+impl Rank {
+    /// Works until nothing is left to do here.
+    pub async fn work(self: Arc<Self>) -> Result<Ending, JobError> {
+        let mut shards: Shards = JoinSet::new();
+        let mut failed = None;
+        let ending = loop {
+            match self.step(&mut shards).await {
+                Ok(None) => {}
+                Ok(Some(ending)) => break ending,
+                Err(error) => {
+                    self.stop.request(Level::Drain, &format!("an error on this rank: {error}"));
+                    failed = Some(error);
+                    break Ending::Drained { reason: self.stop.reason() };
+                }
+            }
+        };
+        while let Some(end) = shards.join_next().await {
+            if let Err(error) = self.ended(end) {
+                failed.get_or_insert(error);
+            }
+        }
+        failed.map_or(Ok(ending), Err)
+    }
+
+    /// Opens a shard, or waits for something to happen.
+    async fn step(self: &Arc<Self>, shards: &mut Shards) -> Result<Option<Ending>, JobError> {
+        if self.stop.level() != Level::Run {
+            return Ok(Some(Ending::Drained { reason: self.stop.reason() }));
+        }
+        let ledger = Arc::clone(&self.ledger);
+        let wait = match blocking(move || ledger.next()).await?? {
+            Next::Take(lease) => return self.open(lease, shards).await.map(|()| None),
+            Next::Complete if shards.is_empty() => return Ok(Some(Ending::Complete)),
+            Next::GaveUp(given_up) if shards.is_empty() => return Ok(Some(Ending::GaveUp { shards: given_up })),
+            Next::Complete | Next::GaveUp(_) => Duration::from_secs(1),
+            Next::Wait(wait) => wait,
+        };
+        tokio::select! {
+            Some(end) = shards.join_next() => self.ended(end)?,
+            () = tokio::time::sleep(wait) => {}
+            () = self.stop.reached(Level::Drain) => {}
+        }
+        Ok(None)
+    }
+
+    /// Starts a shard and comes back when all its rows are handed out and there is room for another.
+    async fn open(self: &Arc<Self>, lease: Lease, shards: &mut Shards) -> Result<(), JobError> {
+        let (all_out, mut handed_out) = oneshot::channel();
+        let this = Arc::clone(self);
+        shards.spawn(async move { this.shard(lease, all_out).await });
+        loop {
+            tokio::select! {
+                // An error counts too: the shard ended before all its rows were out.
+                _ = &mut handed_out => break,
+                Some(end) = shards.join_next() => self.ended(end)?,
+            }
+        }
+        while shards.len() >= MAX_OPEN {
+            match shards.join_next().await {
+                Some(end) => self.ended(end)?,
+                None => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// One shard from lease to commit.
+    async fn shard(self: Arc<Self>, lease: Lease, all_out: oneshot::Sender<()>) -> Result<ShardEnd, JobError> {
+        let (name, shard) = (lease.name().to_owned(), lease.shard());
+        let this = Arc::clone(&self);
+        let (lease, prepared) = blocking(move || {
+            let mut lease = lease;
+            prepare::prepare(&this, &mut lease).map(|prepared| (lease, prepared))
+        })
+        .await??;
+        let (to_writer, received) = channel();
+        let (written_tx, written) = watch::channel(Written { next: prepared.recovered.next, over: false });
+        let feed = ShardFeed {
+            shard,
+            next: prepared.recovered.next,
+            rows: prepared.rows,
+            kept: prepared.kept,
+            writer: to_writer,
+            written,
+            all_out,
+        };
+        let job = ShardJob {
+            storage: Arc::clone(&self.storage),
+            context: Arc::clone(&self.context),
+            lease,
+            rows: prepared.row_count,
+            heartbeat: Duration::from_secs_f64(self.config.distribution.heartbeat),
+            received,
+            written: written_tx,
+        };
+        let (done, end) = oneshot::channel();
+        std::thread::Builder::new()
+            .name(format!("shard {name}"))
+            .spawn(move || done.send(write_shard(job, prepared.recovered)))
+            .map_err(|source| JobError::Thread { source })?;
+        let fed = self.feeder.feed(feed).await;
+        let end = end.await.map_err(|_| JobError::WriterGone { shard: name })?;
+        fed.map_err(|source| JobError::Scratch { folder: self.scratch(), source: source.to_string() })?;
+        end
+    }
+
+    fn scratch(&self) -> PathBuf {
+        self.placement.scratch.clone()
+    }
+
+    /// Takes note of a shard's end. Only an error that no shard can survive comes back.
+    fn ended(&self, end: Result<Result<ShardEnd, JobError>, tokio::task::JoinError>) -> Result<(), JobError> {
+        match end.map_err(|error| JobError::Task { source: error.to_string() })? {
+            Ok(ShardEnd::Committed(counts)) => {
+                Progress::add(&self.progress.shards_committed, 1);
+                tracing::debug!(rows = counts.count, successes = counts.successes, "shard committed");
+                Ok(())
+            }
+            Ok(ShardEnd::Lost) => {
+                tracing::info!("another rank has taken over a shard that was open here");
+                Ok(())
+            }
+            Ok(ShardEnd::Released) => Ok(()),
+            Err(error) if error.class() == Class::Job => Err(error),
+            Err(error) => {
+                tracing::warn!("{error}; the shard will be tried again");
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Runs file-system work off the network's threads.
+pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, JobError> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| JobError::Task { source: error.to_string() })
+}
+
+/// The slots for samples in flight.
+pub fn slots(thread_count: u32) -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(thread_count as usize))
+}
