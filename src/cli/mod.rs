@@ -11,6 +11,8 @@ mod run;
 mod status;
 mod verify;
 
+pub mod config;
+
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};

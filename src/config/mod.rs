@@ -1,8 +1,40 @@
 //! The effective configuration: typed, validated, with defaults filled in.
+//!
+//! ```text
+//! file, -o ──read──► text ──node──► tree ──tree──► merged, names checked ──de──► Config ──expand, validate──► Loaded
+//! ```
+//!
+//! Every node of the tree knows its line, or the `-o` that set it, so each error can point there.
 
+mod de;
+mod error;
+mod expand;
+mod fingerprint;
+mod forms;
+mod infer;
+mod keys;
+mod load;
+mod node;
+mod read;
+mod render;
 mod schema;
+mod show;
+mod subsampling;
+mod tree;
+mod validate;
 
+pub use error::{ConfigError, Report};
+pub use keys::{Key, keys};
+pub use load::{Loaded, load};
+pub use read::SHIPPED;
 pub use schema::{
     Config, Distribution, IncrementalMode, InputFormat, Job, MpiMode, OutputFormat, Reading, Storage, YtArgs,
     YtMetadataArgs,
 };
+
+/// The JSON Schema (draft 2020-12) of a configuration file, with descriptions, defaults and ranges.
+pub fn schema() -> serde_json::Value {
+    let mut schema = schemars::schema_for!(Config);
+    schema.insert("title".into(), "clipmill configuration".into());
+    schema.to_value()
+}

@@ -7,15 +7,21 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::forms::{OneOrMany, Size, one_or_many, size};
+
 /// The whole configuration of a job.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
+    /// Input and output of the job.
     pub job: Job,
     /// Subsampler name to its settings. Empty: media is stored as fetched.
     pub subsampling: BTreeMap<String, serde_json::Value>,
+    /// How inputs are read.
     pub reading: Reading,
+    /// How shards are laid out.
     pub storage: Storage,
+    /// How the work is spread; changes no byte of the output.
     pub distribution: Distribution,
 }
 
@@ -23,30 +29,41 @@ pub struct Config {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Job {
-    /// Table file, folder of tables, or a list of them.
+    /// Table file, folder of tables, or a list of them. `${VAR}` and a leading `~/` are expanded.
     #[serde(deserialize_with = "one_or_many")]
     #[schemars(with = "OneOrMany")]
     pub url_list: Vec<String>,
-    /// Folder that the shards are written to.
+    /// Folder that the shards are written to. `${VAR}` and a leading `~/` are expanded.
     pub output_folder: PathBuf,
+    /// Format of the tables; where it is not given, the names in `url_list` tell (`.parquet`, `.tsv`, `.txt`).
     pub input_format: InputFormat,
+    /// Format of the shards. video2dataset's default is `files`, which this version does not write.
     pub output_format: OutputFormat,
-    /// Modality to member extension, e.g. `{video: mp4}`.
+    /// Modality to member extension, e.g. `{video: mp4}`; one of `video` and `audio`.
     pub encode_formats: BTreeMap<String, String>,
-    /// Accepted for old configs; the work to do is inferred from the rest.
+    /// `download` or null: accepted for old configs, the work to do is inferred from the rest.
     pub stage: Option<String>,
+    /// Column that holds the URLs.
     pub url_col: String,
+    /// Column that holds the captions, written as `.txt` members; null: none.
     pub caption_col: Option<String>,
+    /// Column that holds the spans to cut. Must be null: this version does not clip.
     pub clip_col: Option<String>,
+    /// Further columns that go into each sample's `.json` and the sidecar.
     pub save_additional_columns: Vec<String>,
+    /// What to do with an output folder that holds shards already.
     pub incremental_mode: IncrementalMode,
     /// Further attempts at a shard that failed as a whole.
+    #[schemars(range(max = 1000))]
     pub max_shard_retry: u32,
-    /// Node-local scratch; null: `SLURM_TMPDIR`, `TMPDIR`, `/tmp`, in this order.
+    /// Node-local scratch; null: `SLURM_TMPDIR`, `TMPDIR`, `/tmp`, in this order. `${VAR}` and `~/` are expanded.
     pub tmp_dir: Option<PathBuf>,
+    /// Must be false: this version does not log to Weights & Biases.
     pub enable_wandb: bool,
+    /// Weights & Biases project; unused in this version.
     pub wandb_project: String,
-    /// Exit code 3 when a larger share of the samples failed (0 to 1).
+    /// Exit code 3 when a larger share of the samples failed.
+    #[schemars(range(min = 0, max = 1))]
     pub max_failed_fraction: f64,
 }
 
@@ -74,14 +91,11 @@ impl Default for Job {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum InputFormat {
-    #[serde(rename = "txt")]
     Txt,
-    #[serde(rename = "csv")]
     Csv,
-    #[serde(rename = "tsv")]
     Tsv,
-    #[serde(rename = "parquet")]
     Parquet,
 }
 
@@ -109,28 +123,39 @@ pub enum IncrementalMode {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Reading {
+    /// Settings for yt-dlp; files that are fetched directly ignore them.
     pub yt_args: YtArgs,
     /// Accepted for old configs; must be null.
     pub sampler: Option<serde_json::Value>,
     /// Seconds without a byte before a transfer is given up (video2dataset's meaning: per socket operation).
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub timeout: f64,
     /// Seconds to connect, TLS included.
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub connect_timeout: f64,
     /// Seconds for one sample's transfer, all attempts included.
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub total_timeout: f64,
     /// Attempts per URL beyond the first, for reasons that may pass.
+    #[schemars(range(max = 100))]
     pub retries: u32,
-    /// Largest body in bytes.
+    /// Largest body in bytes, as a number or as text: `500MB`, `8GiB`.
+    #[serde(deserialize_with = "size")]
+    #[schemars(with = "Size", extend("minimum" = 1))]
     pub max_bytes: u64,
     /// Longest redirect chain.
+    #[schemars(range(max = 50))]
     pub max_redirects: u32,
     /// Transfers in flight per host, over the whole job; null: no limit but `thread_count`.
+    #[schemars(range(min = 1))]
     pub max_per_host: Option<u32>,
     /// Requests per second per host, over the whole job; null: no limit.
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub requests_per_second_per_host: Option<f64>,
     /// Refusals (403, 429, 503) in a row that open a host's circuit breaker; 0 turns it off.
     pub breaker_threshold: u32,
     /// Seconds before an open breaker lets one request through.
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub breaker_cooldown: f64,
     /// Contact for the `User-Agent`: an e-mail address or a page.
     pub contact: Option<String>,
@@ -140,7 +165,7 @@ pub struct Reading {
     pub allow_private_networks: bool,
     /// Let the table name files of this machine.
     pub allow_local_paths: bool,
-    /// Accepted for old configs (optical flow and captions).
+    /// Accepted for old configs (optical flow and captions); unused in this version.
     pub dataloader_args: Option<serde_json::Value>,
 }
 
@@ -176,6 +201,7 @@ pub struct YtArgs {
     pub download_size: i64,
     /// Least sample rate of the chosen audio, Hz.
     pub download_audio_rate: i64,
+    /// Metadata and subtitles to fetch; null: none. Handed to yt-dlp whole.
     pub yt_metadata_args: Option<YtMetadataArgs>,
 }
 
@@ -188,9 +214,13 @@ impl Default for YtArgs {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct YtMetadataArgs {
+    /// `all` (every language in `subtitleslangs`), `first` (the first there is), or false.
     pub writesubtitles: Option<serde_json::Value>,
+    /// Languages, best first.
     pub subtitleslangs: Vec<String>,
+    /// Generated subtitles too.
     pub writeautomaticsub: bool,
+    /// yt-dlp's description of the video.
     pub get_info: bool,
 }
 
@@ -210,9 +240,12 @@ impl Default for YtMetadataArgs {
 #[serde(deny_unknown_fields, default)]
 pub struct Storage {
     /// Rows per shard; also decides the width of keys.
+    #[schemars(range(min = 1))]
     pub number_sample_per_shard: u32,
     /// Digits of shard names.
+    #[schemars(range(min = 1, max = 12))]
     pub oom_shard_count: u32,
+    /// Clip by subtitle lines. Must be false: this version does not clip.
     pub captions_are_subtitles: bool,
     /// Write `.json` (and `.txt`) members for failed samples too, as video2dataset does.
     pub failed_samples: bool,
@@ -229,23 +262,32 @@ impl Default for Storage {
 #[serde(deny_unknown_fields, default)]
 pub struct Distribution {
     /// Worker processes per rank; never more than the CPUs that the rank may use.
+    #[schemars(range(min = 1))]
     pub processes_count: u32,
     /// Transfers in flight per rank.
+    #[schemars(range(min = 1, max = 4096))]
     pub thread_count: u32,
     /// Accepted for old configs (Spark batches).
     pub subjob_size: u32,
     /// `multiprocessing`, `slurm`: accepted for old configs; the launcher decides.
     pub distributor: String,
+    /// Accepted for old configs (Slurm); unused: give resources to `sbatch`.
     pub distributor_args: Option<serde_json::Value>,
     /// Whether MPI may be used.
     pub mpi: MpiMode,
-    /// Seconds without a heartbeat, on the observer's clock, before another rank takes a shard over.
+    /// Seconds without a heartbeat, on the observer's clock, before another rank takes a shard over; at least three
+    /// heartbeats.
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub lease_ttl: f64,
     /// Seconds between heartbeats; each is also a checkpoint that a rerun continues from.
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub heartbeat: f64,
-    /// Bytes of media that a rank holds in memory; more spills to scratch.
+    /// Bytes of media that a rank holds in memory, as a number or as text (`256MiB`); more spills to scratch.
+    #[serde(deserialize_with = "size")]
+    #[schemars(with = "Size", extend("minimum" = 8_388_608))]
     pub memory_budget: u64,
     /// Seconds before the job's end time at which a rank starts to drain.
+    #[schemars(range(min = 0))]
     pub drain_margin: f64,
     /// Wait for the disk at commit (fsync); off only where a lost node may cost finished shards.
     pub fsync: bool,
@@ -278,33 +320,4 @@ pub enum MpiMode {
     Off,
     /// Stop with an error where it does not work.
     Required,
-}
-
-#[derive(JsonSchema)]
-#[serde(untagged)]
-#[allow(dead_code, reason = "describes the accepted forms to schemars")]
-enum OneOrMany {
-    One(String),
-    Many(Vec<String>),
-}
-
-fn one_or_many<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    struct Forms;
-    impl<'de> serde::de::Visitor<'de> for Forms {
-        type Value = Vec<String>;
-        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("a path or a list of paths")
-        }
-        fn visit_str<E>(self, one: &str) -> Result<Self::Value, E> {
-            Ok(vec![one.to_owned()])
-        }
-        fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-            let mut many = Vec::new();
-            while let Some(item) = seq.next_element()? {
-                many.push(item);
-            }
-            Ok(many)
-        }
-    }
-    deserializer.deserialize_any(Forms)
 }

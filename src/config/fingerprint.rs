@@ -1,0 +1,76 @@
+//! The part of a configuration that decides the bytes of the output.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value as Json;
+use sha2::{Digest, Sha256};
+
+use super::{Config, keys};
+
+/// Keys that leave every byte of a shard as it is: where the job runs, how hard it tries, and what it tells whom.
+///
+/// A list of exceptions, not of members: a new key counts until somebody has thought about it.
+const NO_BYTES: &[&str] = &[
+    // The plan pins the input's content and lives in the output folder.
+    "job.url_list",
+    "job.output_folder",
+    "job.stage",
+    "job.incremental_mode",
+    "job.max_shard_retry",
+    "job.tmp_dir",
+    "job.enable_wandb",
+    "job.wandb_project",
+    "job.max_failed_fraction",
+    // Sites are not fetched by this version, so its settings touch nothing.
+    "reading.yt_args",
+    "reading.sampler",
+    "reading.timeout",
+    "reading.connect_timeout",
+    "reading.total_timeout",
+    "reading.retries",
+    "reading.max_per_host",
+    "reading.requests_per_second_per_host",
+    "reading.breaker_threshold",
+    "reading.breaker_cooldown",
+    "reading.contact",
+    "reading.dataloader_args",
+    "distribution",
+];
+
+/// Longest value that is kept in plain text.
+const PLAIN: usize = 120;
+
+impl Config {
+    /// Every key that decides output bytes, with its value as JSON (or a hash of it, where it is long).
+    ///
+    /// Two runs with equal fingerprints over the same input make the same shards; where they differ, the keys of this
+    /// map name what differs.
+    pub fn fingerprint(&self) -> BTreeMap<String, String> {
+        let Ok(values) = serde_json::to_value(self) else { return BTreeMap::new() };
+        let decides = |path: &str| !NO_BYTES.iter().any(|key| path == *key || path.starts_with(&format!("{key}.")));
+        let leaves = keys::keys().iter().filter(|key| !key.section && decides(&key.path));
+        leaves.map(|key| (key.path.clone(), brief(&values, &key.path))).collect()
+    }
+}
+
+fn brief(values: &Json, path: &str) -> String {
+    let value = path.split('.').try_fold(values, |value, name| value.get(name)).cloned().unwrap_or(Json::Null);
+    let text = sorted(value).to_string();
+    if text.len() <= PLAIN {
+        return text;
+    }
+    let digest: String = Sha256::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256:{digest}")
+}
+
+/// The same value with the keys of all maps in order, so that their order in the file does not count.
+fn sorted(value: Json) -> Json {
+    match value {
+        Json::Object(map) => {
+            let ordered: BTreeMap<String, Json> = map.into_iter().map(|(key, value)| (key, sorted(value))).collect();
+            Json::Object(ordered.into_iter().collect())
+        }
+        Json::Array(items) => Json::Array(items.into_iter().map(sorted).collect()),
+        other => other,
+    }
+}

@@ -1,0 +1,264 @@
+//! What the types cannot say: ranges, combinations, and what this version does not do.
+//!
+//! A key that asks for something this version lacks is refused, never ignored: a dataset that silently lacks its clips
+//! is found out weeks later.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value as Json;
+
+use super::error::{At, Problem};
+use super::tree::nearest;
+use super::{Config, InputFormat, Job, keys, subsampling};
+
+/// Everything that is wrong with the configuration, by key, without places.
+pub(super) fn problems(config: &Config) -> Vec<Problem> {
+    let mut found = Found(ranges(config));
+    subsampling::check(config, &mut found);
+    input(&config.job, &mut found);
+    columns(&config.job, &mut found);
+    encode_formats(&config.job, &mut found);
+    not_here_yet(config, &mut found);
+    times(config, &mut found);
+    found.0
+}
+
+/// What is accepted for the sake of old configs, but has no effect that its author would notice.
+pub(super) fn warnings(config: &Config) -> Vec<Problem> {
+    let mut found = Found(Vec::new());
+    let distribution = &config.distribution;
+    if distribution.distributor == "slurm" || distribution.distributor_args.is_some() {
+        let key = if distribution.distributor == "slurm" { "distributor" } else { "distributor_args" };
+        found.add(
+            &format!("distribution.{key}"),
+            "has no effect: a run never submits jobs itself",
+            "submit with `sbatch`; every process that Slurm or MPI starts takes its share of the shards",
+        );
+    }
+    if config.reading.dataloader_args.is_some() {
+        found.add("reading.dataloader_args", "has no effect in this version", "remove it");
+    }
+    found.0
+}
+
+/// Problems in the order of the checks.
+pub(super) struct Found(Vec<Problem>);
+
+impl Found {
+    pub fn add(&mut self, key: &str, message: impl Into<String>, help: impl Into<String>) {
+        self.0.push(Problem::new(key, At::Nowhere, message).help(help));
+    }
+}
+
+/// Numbers against the ranges that the schema declares, so that editors, the manual and this check agree.
+fn ranges(config: &Config) -> Vec<Problem> {
+    let Ok(values) = serde_json::to_value(config) else { return Vec::new() };
+    keys::keys().iter().filter_map(|key| out_of_range(key, lookup(&values, &key.path)?)).collect()
+}
+
+fn lookup<'a>(values: &'a Json, path: &str) -> Option<&'a Json> {
+    path.split('.').try_fold(values, |value, name| value.get(name))
+}
+
+fn out_of_range(key: &keys::Key, value: &Json) -> Option<Problem> {
+    // JSON has no infinity: what was not finite has become null.
+    if value.is_null() && !key.nullable && !key.section {
+        return Some(Problem::new(&key.path, At::Nowhere, "must be a finite number"));
+    }
+    let number = value.as_f64().filter(|number| !key.range.holds(*number))?;
+    Some(Problem::new(&key.path, At::Nowhere, format!("must be {}, not {number}", key.range)))
+}
+
+fn input(job: &Job, found: &mut Found) {
+    for (n, path) in job.url_list.iter().enumerate() {
+        local_path(&format!("job.url_list.{n}"), path, found);
+        let parquet = path.to_ascii_lowercase().ends_with(".parquet");
+        if parquet != (job.input_format == InputFormat::Parquet) && has_table_extension(path) {
+            let format = serde_json::to_string(&job.input_format).unwrap_or_default().replace('"', "");
+            found.add(
+                "job.input_format",
+                format!("`{path}` does not look like {format}"),
+                "leave job.input_format out to take it from the file's name",
+            );
+        }
+    }
+    local_path("job.output_folder", &job.output_folder.to_string_lossy(), found);
+    if let Some(tmp) = &job.tmp_dir {
+        local_path("job.tmp_dir", &tmp.to_string_lossy(), found);
+    }
+}
+
+fn has_table_extension(path: &str) -> bool {
+    let path = path.to_ascii_lowercase();
+    [".parquet", ".csv", ".tsv", ".txt"].iter().any(|extension| path.ends_with(extension))
+}
+
+fn local_path(key: &str, path: &str, found: &mut Found) {
+    if path.is_empty() {
+        found.add(key, "the path is empty", "give a path, or leave the key out");
+    } else if path.contains('\0') {
+        found.add(key, "the path contains a NUL character", "give a path without it");
+    } else if let Some((scheme, _)) = path.split_once("://") {
+        found.add(
+            key,
+            format!("`{scheme}://` paths are not available in this version"),
+            "use a path on a mounted file system",
+        );
+    }
+}
+
+/// Fields of a sample's JSON that clipmill writes itself.
+const RESERVED: [&str; 8] =
+    ["key", "status", "error_message", "yt_meta_dict", "video_metadata", "clips", "cuts", "clip_subtitles"];
+
+fn columns(job: &Job, found: &mut Found) {
+    if job.url_col.is_empty() {
+        found.add("job.url_col", "the column name is empty", "name the column that holds the URLs");
+    }
+    if job.caption_col.as_deref() == Some("") {
+        found.add("job.caption_col", "the column name is empty", "name a column, or null for no captions");
+    }
+    if job.caption_col.as_ref() == Some(&job.url_col) {
+        found.add("job.caption_col", "is the same column as job.url_col", "name the column that holds the captions");
+    }
+    let mut seen = BTreeSet::new();
+    for (n, column) in job.save_additional_columns.iter().enumerate() {
+        let key = &format!("job.save_additional_columns.{n}");
+        let taken = RESERVED.contains(&column.as_str())
+            || column == "url"
+            || (column == "caption" && job.caption_col.is_some());
+        if column.is_empty() {
+            found.add(key, "a column name is empty", "remove it");
+        } else if taken {
+            found.add(
+                key,
+                format!("`{column}` is a field that every sample has already"),
+                "rename the column in the table, or leave it out",
+            );
+        } else if !seen.insert(column) {
+            found.add(key, format!("`{column}` stands there twice"), "name each column once");
+        } else if *column == job.url_col || Some(column) == job.caption_col.as_ref() {
+            found.add(
+                key,
+                format!("`{column}` is saved already, as `{}`", if *column == job.url_col { "url" } else { "caption" }),
+                "leave it out",
+            );
+        }
+    }
+}
+
+fn encode_formats(job: &Job, found: &mut Found) {
+    let key = "job.encode_formats";
+    for (modality, extension) in &job.encode_formats {
+        let key = &format!("job.encode_formats.{modality}");
+        if !["video", "audio"].contains(&modality.as_str()) {
+            let help = match nearest(modality, ["video", "audio"].into_iter()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "available: `video`, `audio`".to_owned(),
+            };
+            found.add(key, format!("the modality `{modality}` is not available in this version"), help);
+        }
+        let sane = (1..=8).contains(&extension.len())
+            && extension.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+        if !sane {
+            found.add(
+                key,
+                format!("`{extension}` cannot be a member's extension"),
+                "use 1 to 8 of a-z and 0-9, without a dot: `mp4`",
+            );
+        } else if ["json", "txt"].contains(&extension.as_str()) {
+            found.add(key, format!("`.{extension}` members hold metadata"), "use a media extension: `mp4`");
+        }
+    }
+    match job.encode_formats.len() {
+        0 => found.add(key, "nothing to fetch", "write `{video: mp4}`, or leave the key out"),
+        1 => {}
+        _ => found.add(
+            key,
+            "more than one modality is not available in this version: audio is not taken out of video files",
+            "ask for one: `{video: mp4}` or `{audio: mp3}`; a video file keeps its sound",
+        ),
+    }
+}
+
+const STAGES: [&str; 5] = ["download", "subset", "optical_flow", "caption", "whisper"];
+const DISTRIBUTORS: [&str; 3] = ["multiprocessing", "slurm", "pyspark"];
+
+fn not_here_yet(config: &Config, found: &mut Found) {
+    let job = &config.job;
+    if let Some(stage) = job.stage.as_deref().filter(|stage| *stage != "download") {
+        let message = format!("the stage `{stage}` is not available in this version");
+        one_of("job.stage", stage, &STAGES, message, "available: `download`", found);
+    }
+    if job.clip_col.is_some() {
+        found.add(
+            "job.clip_col",
+            "not available in this version: it needs ClippingSubsampler",
+            "set it to null to store whole videos; name the column in save_additional_columns to keep its spans",
+        );
+    }
+    if config.storage.captions_are_subtitles {
+        found.add("storage.captions_are_subtitles", "not available in this version: it clips", "set it to false");
+    }
+    if job.enable_wandb {
+        found.add(
+            "job.enable_wandb",
+            "not available in this version",
+            "set it to false; the numbers stand in each shard's `_stats.json`",
+        );
+    }
+    if config.reading.sampler.is_some() {
+        found.add(
+            "reading.sampler",
+            "custom samplers are not available",
+            "set it to null; ranks share the shards by themselves",
+        );
+    }
+    let distributor = config.distribution.distributor.as_str();
+    if !["multiprocessing", "slurm"].contains(&distributor) {
+        let message = format!("the distributor `{distributor}` is not available");
+        let help = "use `multiprocessing`, and start clipmill under `srun`, `mpirun` or in a job array";
+        one_of("distribution.distributor", distributor, &DISTRIBUTORS, message, help, found);
+    }
+    if let Some(contact) = &config.reading.contact {
+        let sane = !contact.trim().is_empty() && contact.bytes().all(|byte| (0x20..0x7f).contains(&byte));
+        if !sane || contact.contains(['(', ')', '\\']) {
+            found.add(
+                "reading.contact",
+                "cannot stand in a `User-Agent` header",
+                "give an e-mail address or a page, in ASCII, without brackets",
+            );
+        }
+    }
+}
+
+/// Adds `message`, with the nearest of `known` where the word is a slip of the hand.
+fn one_of(key: &str, word: &str, known: &[&str], message: String, help: &str, found: &mut Found) {
+    match nearest(word, known.iter().copied()).filter(|near| *near != word) {
+        Some(near) => found.add(key, format!("unknown word `{word}`"), format!("did you mean `{near}`?")),
+        None => found.add(key, message, help),
+    }
+}
+
+fn times(config: &Config, found: &mut Found) {
+    let distribution = &config.distribution;
+    if distribution.lease_ttl < 3.0 * distribution.heartbeat {
+        found.add(
+            "distribution.lease_ttl",
+            format!(
+                "must be at least three heartbeats ({} s), not {} s: one late heartbeat would cost a rank its shard",
+                3.0 * distribution.heartbeat,
+                distribution.lease_ttl
+            ),
+            "raise distribution.lease_ttl or lower distribution.heartbeat",
+        );
+    }
+    let reading = &config.reading;
+    if reading.connect_timeout > reading.total_timeout {
+        found.add(
+            "reading.connect_timeout",
+            format!("is longer than reading.total_timeout ({} s)", reading.total_timeout),
+            "lower it, or raise reading.total_timeout",
+        );
+    }
+}
