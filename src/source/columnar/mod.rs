@@ -1,0 +1,106 @@
+//! Parquet: needed columns only, a few megabytes of rows at a time.
+
+mod decode;
+mod schema;
+mod values;
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use arrow_array::RecordBatch;
+
+use crate::sample::{Cell, ColumnKind};
+
+use super::cells::{Place, Problem, recycle};
+use super::fingerprint::hash_file_until;
+use super::{PlanColumn, Read, ReadError, ReadOptions, RowRef, SourceError, TableSpec};
+use values::Values;
+
+/// A needed column and where it stands in the decoded batches.
+#[derive(Clone)]
+struct Needed {
+    column: PlanColumn,
+    /// Index among the columns of the file.
+    root: usize,
+    /// Index among the columns of a batch.
+    in_batch: usize,
+    /// None: nulls only.
+    kind: Option<ColumnKind>,
+}
+
+/// The kinds of the plan's columns, from the file's schema.
+pub fn kinds(path: &Path, spec: &TableSpec) -> Result<Vec<Option<ColumnKind>>, SourceError> {
+    let table = decode::open(path, spec)?;
+    Ok(table.needed.iter().map(|needed| needed.column.fixed.or(needed.kind)).collect())
+}
+
+/// Reads a Parquet file. Decoding and hashing have a thread each.
+pub fn read<E>(
+    path: &Path,
+    spec: &TableSpec,
+    options: ReadOptions,
+    sink: &mut dyn FnMut(RowRef<'_>) -> Result<(), E>,
+) -> Result<Read, ReadError<E>> {
+    let table = decode::open(path, spec)?;
+    let total = table.rows;
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let hash = options.hash.then(|| scope.spawn(|| hash_file_until(path, &stop)));
+        let pushed = push_rows(table, options.skip_rows, sink);
+        if pushed.is_err() {
+            stop.store(true, Ordering::Relaxed);
+        }
+        let hash = hash.map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        pushed?;
+        Ok(Read { rows: total, sha256: hash.transpose()? })
+    })
+}
+
+fn push_rows<E>(
+    table: decode::Table<'_>,
+    skip_rows: u64,
+    sink: &mut dyn FnMut(RowRef<'_>) -> Result<(), E>,
+) -> Result<(), ReadError<E>> {
+    let (path, total, needed) = (table.path, table.rows, table.needed.clone());
+    let mut row = skip_rows;
+    decode::batches(table, skip_rows, |batch| {
+        let first = row;
+        row += batch.num_rows() as u64;
+        push_batch(path, &needed, &batch, first, sink)
+    })?;
+    if row < total {
+        let reason = format!("{row} rows where its footer says {total}");
+        return Err(SourceError::Parquet { path: path.to_owned(), reason }.into());
+    }
+    Ok(())
+}
+
+/// Pushes the rows of a batch, whose first row has the 0-based number `first` in its file.
+fn push_batch<E>(
+    path: &Path,
+    needed: &[Needed],
+    batch: &RecordBatch,
+    first: u64,
+    sink: &mut dyn FnMut(RowRef<'_>) -> Result<(), E>,
+) -> Result<(), ReadError<E>> {
+    let mut columns = Vec::with_capacity(needed.len());
+    for needed in needed {
+        let array = batch.columns().get(needed.in_batch).ok_or_else(|| SourceError::Parquet {
+            path: path.to_owned(),
+            reason: format!("no values for column `{}`", needed.column.source_name),
+        })?;
+        columns.push((&needed.column, Values::new(array.as_ref())));
+    }
+    let mut scratch = vec![String::new(); needed.len()];
+    let mut spare: Vec<Cell<'_>> = Vec::with_capacity(needed.len());
+    for index in 0..batch.num_rows() {
+        let mut problem = Problem::at(Place::Row(first + index as u64 + 1));
+        let mut cells = recycle(spare);
+        for ((column, values), scratch) in columns.iter().zip(&mut scratch) {
+            cells.push(values.cell(index, column, scratch, &mut problem));
+        }
+        sink(RowRef { cells: &cells, problem: problem.into_failure() }).map_err(ReadError::Sink)?;
+        spare = recycle(cells);
+    }
+    Ok(())
+}

@@ -1,0 +1,154 @@
+//! `url_list` → the table files, in the order in which they are planned.
+
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::fs::Metadata;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use crate::config::InputFormat;
+
+use super::SourceError;
+use super::error::nearest;
+use super::fingerprint::what_is;
+
+/// Expands files, folders and patterns to files.
+///
+/// Each entry is a file; a folder, which stands for its visible `*.{format}` files (not those of its subfolders) in
+/// byte order; or a pattern with `*`, `?`, `[…]` or `**`, which stands for the files that it matches in byte order. An
+/// entry that exists is never taken for a pattern. The order of the entries is kept.
+///
+/// # Errors
+/// An entry that leads to no file or to something other than files, and a file that is named twice, also through links.
+pub fn inputs(url_list: &[String], format: InputFormat) -> Result<Vec<PathBuf>, SourceError> {
+    let mut files = Vec::new();
+    for entry in url_list {
+        expand(entry, format, &mut files)?;
+    }
+    if files.is_empty() {
+        return Err(SourceError::NoInput);
+    }
+    let mut seen: HashMap<(u64, u64), &Path> = HashMap::with_capacity(files.len());
+    for (path, meta) in &files {
+        if path.to_str().is_none() {
+            return Err(SourceError::NonUtf8Path { path: path.clone() });
+        }
+        if let Some(first) = seen.insert((meta.dev(), meta.ino()), path) {
+            return Err(SourceError::Duplicate { first: first.to_owned(), second: path.clone() });
+        }
+    }
+    Ok(files.into_iter().map(|(path, _)| path).collect())
+}
+
+/// The extension by which a folder's tables are found.
+fn extension(format: InputFormat) -> &'static str {
+    match format {
+        InputFormat::Txt => "txt",
+        InputFormat::Csv => "csv",
+        InputFormat::Tsv => "tsv",
+        InputFormat::Parquet => "parquet",
+    }
+}
+
+type Files = Vec<(PathBuf, Metadata)>;
+
+fn expand(entry: &str, format: InputFormat, files: &mut Files) -> Result<(), SourceError> {
+    let path = Path::new(entry);
+    match std::fs::metadata(path) {
+        Ok(meta) if meta.is_dir() => expand_folder(path, extension(format), files),
+        Ok(meta) => push_file(path.to_owned(), meta, files),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            if entry.contains("://") {
+                Err(SourceError::Remote { url: entry.to_owned() })
+            } else if entry.contains(['*', '?', '[']) {
+                expand_pattern(entry, files)
+            } else {
+                Err(missing(path))
+            }
+        }
+        Err(error) => Err(SourceError::io(path, "read", error)),
+    }
+}
+
+fn push_file(path: PathBuf, meta: Metadata, files: &mut Files) -> Result<(), SourceError> {
+    if !meta.is_file() {
+        return Err(SourceError::NotAFile { path, what: what_is(&meta) });
+    }
+    files.push((path, meta));
+    Ok(())
+}
+
+fn expand_folder(folder: &Path, extension: &'static str, files: &mut Files) -> Result<(), SourceError> {
+    let failed = |error| SourceError::io(folder, "list the folder", error);
+    let mut tables = Vec::new();
+    let mut others: std::collections::BTreeMap<String, usize> = Default::default();
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let name = entry.map_err(failed)?.file_name();
+        if name.as_bytes().starts_with(b".") {
+            continue;
+        }
+        match Path::new(&name).extension() {
+            Some(found) if found == OsStr::new(extension) => tables.push(name),
+            Some(found) => *others.entry(found.to_string_lossy().into_owned()).or_default() += 1,
+            None => {}
+        }
+    }
+    if tables.is_empty() {
+        let others = others.iter().max_by_key(|(_, count)| **count);
+        return Err(SourceError::EmptyFolder {
+            path: folder.to_owned(),
+            extension,
+            others: others.map_or_else(String::new, |(ext, count)| format!(" (it holds {count} `*.{ext}`)")),
+        });
+    }
+    tables.sort();
+    for name in tables {
+        let path = folder.join(name);
+        let meta = std::fs::metadata(&path).map_err(|error| SourceError::io(&path, "read", error))?;
+        push_file(path, meta, files)?;
+    }
+    Ok(())
+}
+
+fn expand_pattern(pattern: &str, files: &mut Files) -> Result<(), SourceError> {
+    let options = glob::MatchOptions { require_literal_leading_dot: true, ..Default::default() };
+    let matches = glob::glob_with(pattern, options)
+        .map_err(|error| SourceError::BadPattern { pattern: pattern.to_owned(), reason: error.msg.to_owned() })?;
+    let mut found = Vec::new();
+    for path in matches {
+        let path = path.map_err(|error| {
+            let path = error.path().to_owned();
+            SourceError::io(&path, "list the folder", error.into())
+        })?;
+        let meta = std::fs::metadata(&path).map_err(|error| SourceError::io(&path, "read", error))?;
+        // `data/*` should not stumble over a folder beside the tables.
+        if !meta.is_dir() {
+            found.push((path, meta));
+        }
+    }
+    if found.is_empty() {
+        return Err(SourceError::NoMatch { pattern: pattern.to_owned() });
+    }
+    found.sort_by(|a, b| a.0.as_os_str().cmp(b.0.as_os_str()));
+    found.into_iter().try_for_each(|(path, meta)| push_file(path, meta, files))
+}
+
+/// The error for a path that is not there, with what may have been meant.
+fn missing(path: &Path) -> SourceError {
+    let hint = if path.starts_with("~") {
+        " (`~` is not expanded here; write the path out, or use ${HOME})".to_owned()
+    } else {
+        sibling(path).map_or_else(String::new, |name| format!(" (did you mean `{name}`?)"))
+    };
+    SourceError::Missing { path: path.to_owned(), hint }
+}
+
+/// The name most like the path's own among its neighbours.
+fn sibling(path: &Path) -> Option<String> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let names: Vec<_> =
+        std::fs::read_dir(folder).ok()?.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    let wanted = path.file_name()?.to_str()?;
+    nearest(wanted, names.iter().map(String::as_str)).map(str::to_owned)
+}
