@@ -1,5 +1,6 @@
 //! Looks at what is on disk and says what it found; changes nothing.
 
+pub mod doctor;
 mod inspect;
 mod status;
 mod verify;

@@ -1,12 +1,10 @@
 //! What all commands share.
 
-use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::Args;
-
-use crate::config::{self, Loaded};
+use super::config::{ConfigCommandError, Given, colour};
+use crate::config::Loaded;
 
 /// The documented exit codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,24 +39,12 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// A configuration and what is laid over it.
-#[derive(Debug, Args)]
-pub struct ConfigArgs {
-    /// Configuration file, or the name of a shipped one (`download`)
-    pub config: PathBuf,
-    /// Override a key, value as YAML: `-o reading.timeout=20`; may be repeated
-    #[arg(short = 'o', long = "override", value_name = "KEY=VALUE")]
-    pub overrides: Vec<String>,
-}
-
-impl ConfigArgs {
-    /// Loads and validates; prints what is wrong.
-    pub fn load(&self) -> Result<Loaded, Exit> {
-        config::load(&self.config, &self.overrides).map_err(|error| {
-            eprintln!("{}", error.render(io::stderr().is_terminal()));
-            Exit::Usage
-        })
-    }
+/// Loads a configuration; prints what is wrong with it.
+pub fn load(given: &Given) -> Result<Loaded, Exit> {
+    given.load().map_err(|error| {
+        eprintln!("{}", error.render(colour()));
+        Exit::Usage
+    })
 }
 
 /// Prints an error the way all commands do.
@@ -89,4 +75,20 @@ pub fn table(rows: &[Vec<String>]) -> String {
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
     rows.iter().map(|row| line(row) + "\n").collect()
+}
+
+/// The exit of `clipmill config`.
+pub fn config_exit(result: Result<(), ConfigCommandError>) -> Exit {
+    match result {
+        Ok(()) => Exit::Complete,
+        Err(ConfigCommandError::Config(error)) => {
+            eprintln!("{}", error.render(colour()));
+            Exit::Usage
+        }
+        Err(ConfigCommandError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Complete,
+        Err(error) => {
+            complain(&error);
+            Exit::Failure
+        }
+    }
 }

@@ -45,8 +45,7 @@ enum Command {
     /// Check this machine: launcher, MPI, scratch, and the output's file system
     Doctor(doctor::DoctorArgs),
     /// Check, show or describe the configuration
-    #[command(subcommand)]
-    Config(config::ConfigCommand),
+    Config(config::ConfigArgs),
 }
 
 /// Runs the command line of this process.
@@ -66,7 +65,7 @@ pub fn main() -> ExitCode {
         Command::Verify(args) => verify::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Doctor(args) => doctor::run(args),
-        Command::Config(command) => config::run(command),
+        Command::Config(args) => common::config_exit(config::run(&args)),
     };
     exit.into()
 }

@@ -2,20 +2,21 @@
 
 use clap::Args;
 
-use super::common::{ConfigArgs, Exit, complain, print};
+use super::common::{Exit, complain, load, print};
+use super::config::Given;
 use crate::job::{PlanSummary, summarize};
 
 #[derive(Debug, Args)]
 pub struct PlanArgs {
     #[command(flatten)]
-    pub config: ConfigArgs,
+    pub config: Given,
     /// As JSON
     #[arg(long)]
     pub json: bool,
 }
 
 pub fn run(args: PlanArgs) -> Exit {
-    let loaded = match args.config.load() {
+    let loaded = match load(&args.config) {
         Ok(loaded) => loaded,
         Err(exit) => return exit,
     };

@@ -19,11 +19,11 @@ pub struct Prepared {
 }
 
 /// Reads the shard's rows and all that need not be done again. Blocks on the file system.
-pub fn prepare(rank: &Rank, lease: &mut Lease) -> Result<Prepared, JobError> {
+pub fn prepare(rank: &Rank, lease: &Lease) -> Result<Prepared, JobError> {
     let rows = rank.plan.read_shard(rank.storage.as_ref(), lease.shard())?;
     let recovered = recover(lease)?;
     let mut kept = HashMap::new();
-    if lease.is_retry() {
+    if lease.retry().is_some() {
         for finished in retry::keep(rank, lease, &rows)? {
             kept.insert(finished.index, Kept::Finished(finished));
         }

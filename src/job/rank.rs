@@ -119,8 +119,7 @@ impl Rank {
         let (name, shard) = (lease.name().to_owned(), lease.shard());
         let this = Arc::clone(&self);
         let (lease, prepared) = blocking(move || {
-            let mut lease = lease;
-            prepare::prepare(&this, &mut lease).map(|prepared| (lease, prepared))
+            prepare::prepare(&this, &lease).map(|prepared| (lease, prepared))
         })
         .await??;
         let (to_writer, received) = channel();
@@ -135,7 +134,6 @@ impl Rank {
             all_out,
         };
         let job = ShardJob {
-            storage: Arc::clone(&self.storage),
             context: Arc::clone(&self.context),
             lease,
             rows: prepared.row_count,

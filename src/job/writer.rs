@@ -8,15 +8,18 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::JobError;
-use crate::ledger::storage::Storage;
+use crate::error::Class;
 use crate::ledger::{Beat, Checkpoint, Commit, Lease, Prefix};
 use crate::sink::stats::{Counts, Stats};
-use crate::sink::{Finished, Reorder, Resumed, Saved, ShardContext, ShardPaths, ShardWriter, SinkError, ahead};
+use crate::sink::{
+    Finished, JOURNAL, Reorder, Resumed, Saved, ShardContext, ShardWriter, SinkError, TAR, ahead,
+};
 
-/// Suffixes of an attempt's files.
-pub const TAR: &str = "tar";
-pub const JOURNAL: &str = "rows.jsonl";
-pub const SIDECAR: &str = "parquet";
+/// Further tries at a commit that an error interrupted which may pass.
+const COMMIT_RETRIES: u32 = 5;
+const COMMIT_PAUSE: Duration = Duration::from_secs(1);
+
+/// Suffix of the file for rows that finished ahead of an unfinished one.
 pub const AHEAD: &str = "ahead.tar";
 
 /// What the feeder tells the writer.
@@ -46,7 +49,6 @@ pub struct Written {
 
 /// All that the thread works with.
 pub struct ShardJob {
-    pub storage: Arc<dyn Storage>,
     pub context: Arc<ShardContext>,
     pub lease: Lease,
     /// Rows of the shard.
@@ -66,50 +68,62 @@ pub struct Recovered {
 }
 
 /// Brings what the previous attempt saved under this attempt's name. Whatever does not verify is done again.
-pub fn recover(lease: &mut Lease) -> Result<Recovered, JobError> {
-    let nothing = Recovered { resumed: None, ahead: Vec::new(), next: 0 };
-    let Some(checkpoint) = lease.resume().cloned() else { return Ok(nothing) };
+pub fn recover(lease: &Lease) -> Result<Recovered, JobError> {
+    let mut recovered = Recovered { resumed: None, ahead: Vec::new(), next: 0 };
+    let Some(checkpoint) = lease.resume().cloned() else { return Ok(recovered) };
     let find = |suffix: &str| checkpoint.files.iter().find(|prefix| prefix.suffix == suffix);
-    let (Some(tar), Some(journal)) = (find(TAR), find(JOURNAL)) else { return Ok(nothing) };
+    if checkpoint.rows > 0 {
+        let (Some(tar), Some(journal)) = (find(TAR), find(JOURNAL)) else { return Ok(recovered) };
+        match restore(lease, tar, journal, checkpoint.rows)? {
+            Some(resumed) => recovered = Recovered { next: checkpoint.rows, resumed: Some(resumed), ..recovered },
+            None => {
+                tracing::warn!("shard {}: what an earlier attempt left does not verify; starting anew", lease.name());
+                return Ok(recovered);
+            }
+        }
+    }
+    if let Some(prefix) = find(AHEAD)
+        && let Some(file) = lease.restore(prefix, &mut |_| ())?
+    {
+        recovered.ahead = ahead::read(Box::new(file), &lease.partial(AHEAD))?;
+    }
+    Ok(recovered)
+}
+
+fn restore(lease: &Lease, tar: &Prefix, journal: &Prefix, rows: u32) -> Result<Option<Resumed>, JobError> {
     let mut hasher = sha2::Sha256::default();
     let tar_file = lease.restore(tar, &mut |block| sha2::Digest::update(&mut hasher, block))?;
     let mut lines = Vec::new();
     let journal_file = lease.restore(journal, &mut |block| lines.extend_from_slice(block))?;
-    let (Some(tar_file), Some(journal_file)) = (tar_file, journal_file) else {
-        tracing::warn!("shard {}: what an earlier attempt left does not verify; starting it anew", lease.name());
-        return Ok(nothing);
-    };
-    let resumed =
-        Resumed { tar: tar_file, hasher, tar_len: tar.len, journal_file, journal: lines, rows: checkpoint.rows };
-    let ahead = match find(AHEAD) {
-        None => Vec::new(),
-        Some(prefix) => match lease.restore(prefix, &mut |_| ())? {
-            None => Vec::new(),
-            Some(file) => ahead::read(Box::new(file), &lease.partial(AHEAD))?,
-        },
-    };
-    Ok(Recovered { resumed: Some(resumed), ahead, next: checkpoint.rows })
+    Ok(tar_file.zip(journal_file).map(|(tar_file, journal_file)| Resumed {
+        tar: tar_file,
+        hasher,
+        tar_len: tar.len,
+        journal_file,
+        journal: lines,
+        rows,
+    }))
 }
 
 /// Runs until the shard is committed, lost, or released.
 pub fn write_shard(mut job: ShardJob, recovered: Recovered) -> Result<ShardEnd, JobError> {
-    let outcome = write(&mut job, recovered);
+    let mut checkpoint = None;
+    let outcome = write(&mut job, recovered, &mut checkpoint);
     // Ends the feeder, however this thread ends.
     job.written.send_modify(|written| written.over = true);
     let lease = job.lease;
     match outcome {
-        Ok(Outcome::Whole(record)) => {
-            let stats = serde_json::to_vec_pretty(&record).map_err(SinkError::from)?;
-            match lease.commit(&[(TAR, "tar"), (SIDECAR, "parquet")], &stats)? {
-                Commit::Won => Ok(ShardEnd::Committed(record.counts)),
-                Commit::Lost => Ok(ShardEnd::Lost),
-            }
-        }
+        Ok(Outcome::Whole(record)) => commit(lease, *record),
         Ok(Outcome::Drained(checkpoint)) => {
-            lease.release(&checkpoint)?;
+            lease.release(checkpoint.as_ref())?;
             Ok(ShardEnd::Released)
         }
         Ok(Outcome::Lost) => Ok(ShardEnd::Lost),
+        // A full disk says nothing about the shard: what is saved stays saved.
+        Err(error) if error.class() == Class::Job => {
+            lease.release(checkpoint.as_ref())?;
+            Err(error)
+        }
         Err(error) => {
             lease.fail(&error.to_string())?;
             Err(error)
@@ -117,17 +131,34 @@ pub fn write_shard(mut job: ShardJob, recovered: Recovered) -> Result<ShardEnd, 
     }
 }
 
+fn commit(lease: Lease, record: Stats) -> Result<ShardEnd, JobError> {
+    let stats = serde_json::to_vec_pretty(&record).map_err(SinkError::from)?;
+    let mut tries = 0;
+    loop {
+        match lease.commit(&stats) {
+            Ok(Commit::Won) => return Ok(ShardEnd::Committed(record.counts)),
+            Ok(Commit::Lost) => return Ok(ShardEnd::Lost),
+            Err(error) if error.class() == Class::Retry && tries < COMMIT_RETRIES => {
+                tries += 1;
+                tracing::warn!("shard {}: {error}; committing again", lease.name());
+                std::thread::sleep(COMMIT_PAUSE * tries);
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
 enum Outcome {
     Whole(Box<Stats>),
-    Drained(Checkpoint),
+    /// Without a checkpoint where nothing is written yet.
+    Drained(Option<Checkpoint>),
     Lost,
 }
 
-fn write(job: &mut ShardJob, recovered: Recovered) -> Result<Outcome, JobError> {
-    let mut writer = ShardWriter::start(job.storage.as_ref(), &job.context, paths(&job.lease), recovered.resumed)?;
+fn write(job: &mut ShardJob, recovered: Recovered, checkpoint: &mut Option<Checkpoint>) -> Result<Outcome, JobError> {
+    let mut writer = ShardWriter::start(&job.lease, &job.context, recovered.resumed)?;
     let mut order = Reorder::new(recovered.next);
     recovered.ahead.into_iter().for_each(|finished| order.insert(finished));
-    let mut checkpoint = Checkpoint::default();
     let mut next_beat = Instant::now() + job.heartbeat;
     loop {
         while let Some(finished) = order.pop() {
@@ -143,13 +174,15 @@ fn write(job: &mut ShardJob, recovered: Recovered) -> Result<Outcome, JobError> 
                 order.insert(finished);
             }
             Ok(ToWriter::Drain) | Err(RecvTimeoutError::Disconnected) => {
-                return Ok(Outcome::Drained(drain(job, &mut writer, order)?));
+                save(&mut writer, checkpoint)?;
+                return Ok(Outcome::Drained(with_ahead(&job.lease, checkpoint.clone(), order)?));
             }
             Err(RecvTimeoutError::Timeout) => {}
         }
         if Instant::now() >= next_beat {
-            checkpoint = save(&mut writer, checkpoint)?;
-            if job.lease.beat(&checkpoint)? == Beat::Lost {
+            save(&mut writer, checkpoint)?;
+            let nothing = Checkpoint { rows: 0, files: Vec::new() };
+            if job.lease.beat(checkpoint.as_ref().unwrap_or(&nothing))? == Beat::Lost {
                 return Ok(Outcome::Lost);
             }
             next_beat = Instant::now() + job.heartbeat;
@@ -157,39 +190,30 @@ fn write(job: &mut ShardJob, recovered: Recovered) -> Result<Outcome, JobError> 
     }
 }
 
-/// The checkpoint of what is written now; the last one again where nothing was added since.
-fn save(writer: &mut ShardWriter<'_>, last: Checkpoint) -> Result<Checkpoint, JobError> {
-    if writer.rows() == last.rows {
-        return Ok(last);
+/// Brings `checkpoint` up to what is written now.
+fn save(writer: &mut ShardWriter<'_>, checkpoint: &mut Option<Checkpoint>) -> Result<(), JobError> {
+    if checkpoint.as_ref().is_some_and(|last| last.rows == writer.rows()) {
+        return Ok(());
     }
-    let Some((tar, journal)) = writer.checkpoint()? else { return Ok(last) };
-    Ok(Checkpoint { rows: writer.rows(), files: vec![prefix(TAR, tar), prefix(JOURNAL, journal)] })
+    if let Some((tar, journal)) = writer.checkpoint()? {
+        *checkpoint = Some(Checkpoint { rows: writer.rows(), files: vec![prefix(TAR, tar), prefix(JOURNAL, journal)] });
+    }
+    Ok(())
 }
 
-/// Saves all that is finished, also what waits behind an unfinished row.
-fn drain(job: &ShardJob, writer: &mut ShardWriter<'_>, order: Reorder) -> Result<Checkpoint, JobError> {
-    let mut checkpoint = save(writer, Checkpoint::default())?;
+/// Saves what is finished but waits behind an unfinished row.
+fn with_ahead(lease: &Lease, checkpoint: Option<Checkpoint>, order: Reorder) -> Result<Option<Checkpoint>, JobError> {
     let mut waiting = order.into_waiting().peekable();
-    if waiting.peek().is_some() {
-        let path = job.lease.partial(AHEAD);
-        let file = job.storage.create_new(&path)?;
-        checkpoint.files.push(prefix(AHEAD, ahead::write(file, &path, waiting)?));
+    if waiting.peek().is_none() {
+        return Ok(checkpoint);
     }
-    Ok(checkpoint)
+    let mut checkpoint = checkpoint.unwrap_or(Checkpoint { rows: 0, files: Vec::new() });
+    let path = lease.partial(AHEAD);
+    let saved = ahead::write(lease.create(AHEAD)?, &path, waiting)?;
+    checkpoint.files.push(prefix(AHEAD, saved));
+    Ok(Some(checkpoint))
 }
 
 fn prefix(suffix: &str, saved: Saved) -> Prefix {
     Prefix { suffix: suffix.to_owned(), len: saved.len, sha256: saved.sha256 }
-}
-
-fn paths(lease: &Lease) -> ShardPaths {
-    ShardPaths {
-        name: lease.name().to_owned(),
-        shard: lease.shard(),
-        attempt: lease.attempt(),
-        generation: lease.generation(),
-        tar: lease.partial(TAR),
-        journal: lease.partial(JOURNAL),
-        sidecar: lease.partial(SIDECAR),
-    }
 }

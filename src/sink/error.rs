@@ -8,7 +8,7 @@ use crate::error::Class;
 #[derive(Debug, thiserror::Error)]
 pub enum SinkError {
     #[error(transparent)]
-    Storage(#[from] crate::ledger::storage::StorageError),
+    Ledger(#[from] crate::ledger::LedgerError),
     #[error("cannot write {path}: {source}{}", advice(source))]
     Write { path: String, source: io::Error },
     #[error("cannot build the sidecar {path}: {source}")]
@@ -22,7 +22,7 @@ pub enum SinkError {
 impl SinkError {
     pub fn class(&self) -> Class {
         match self {
-            SinkError::Storage(error) => error.class(),
+            SinkError::Ledger(error) => error.class(),
             SinkError::Write { source, .. } if is_full(source) => Class::Job,
             SinkError::Write { .. } | SinkError::Sidecar { .. } | SinkError::Json(_) | SinkError::Journal { .. } => {
                 Class::Shard

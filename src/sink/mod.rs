@@ -17,4 +17,4 @@ pub use error::SinkError;
 pub use json::pretty_ascii;
 pub use order::Reorder;
 pub use sample::{Finished, Member, OutputSample, SampleFormat};
-pub use shard::{Resumed, Saved, ShardContext, ShardPaths, ShardWriter};
+pub use shard::{JOURNAL, Resumed, SIDECAR, Saved, ShardContext, ShardWriter, TAR};

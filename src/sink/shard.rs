@@ -3,7 +3,6 @@
 //! Memory: a 256 KiB write buffer, the journal's lines and the sidecar's rows (metadata only). Media passes through in
 //! the blocks it came in, whatever the size of the shard.
 
-use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
 use std::time::{Instant, SystemTime};
 
@@ -11,10 +10,11 @@ use sha2::Sha256;
 
 use super::journal::{Journal, Line};
 use super::sidecar::Sidecar;
-use super::stats::{Counts, FileRecord, Provenance, Seconds, Stats, Writer, hex, unix_seconds};
+use super::stats::{Counts, Provenance, Seconds, Stats, Writer, unix_seconds};
 use super::tar::{HashWriter, append_bytes, append_end, append_payload};
 use super::{Finished, OutputSample, SinkError};
-use crate::ledger::storage::{Storage, StorageFile};
+use crate::ledger::storage::StorageFile;
+use crate::ledger::{FileRecord, Lease, hex};
 use crate::sample::{Column, Payload};
 
 const WRITE_BUFFER: usize = 256 << 10;
@@ -27,25 +27,16 @@ pub struct ShardContext {
     pub columns: Vec<Column>,
     /// Write `.json` and `.txt` members of failed samples.
     pub failed_samples: bool,
+    /// Bring checkpoints to the disk.
     pub fsync: bool,
-    pub plan_hash: String,
     pub config_hash: String,
     pub writer: Writer,
 }
 
-/// Where a shard's files lie, and who writes them.
-#[derive(Debug, Clone)]
-pub struct ShardPaths {
-    /// The shard's name, as `00007`.
-    pub name: String,
-    pub shard: u64,
-    pub attempt: u32,
-    pub generation: u32,
-    /// This attempt's files, relative to the output folder.
-    pub tar: String,
-    pub journal: String,
-    pub sidecar: String,
-}
+/// Suffixes of an attempt's files; those of tar and sidecar are also the final extensions.
+pub const TAR: &str = "tar";
+pub const SIDECAR: &str = "parquet";
+pub const JOURNAL: &str = "rows.jsonl";
 
 /// A prefix of an earlier attempt, brought under this attempt's name.
 pub struct Resumed {
@@ -69,9 +60,8 @@ pub struct Saved {
 
 /// Writes one shard, row by row, in input order.
 pub struct ShardWriter<'a> {
-    storage: &'a dyn Storage,
+    lease: &'a Lease,
     context: &'a ShardContext,
-    paths: ShardPaths,
     tar: Tar,
     journal: Journal,
     journal_file: Option<Box<dyn StorageFile>>,
@@ -84,58 +74,23 @@ pub struct ShardWriter<'a> {
 
 impl<'a> ShardWriter<'a> {
     /// Starts a shard from nothing, or behind `resumed`.
-    pub fn start(
-        storage: &'a dyn Storage,
-        context: &'a ShardContext,
-        paths: ShardPaths,
-        resumed: Option<Resumed>,
-    ) -> Result<Self, SinkError> {
+    pub fn start(lease: &'a Lease, context: &'a ShardContext, resumed: Option<Resumed>) -> Result<Self, SinkError> {
         let started = (SystemTime::now(), Instant::now());
-        let mut writer = match resumed {
-            None => {
-                let tar = BufWriter::with_capacity(WRITE_BUFFER, storage.create_new(&paths.tar)?);
-                Self::new(storage, context, paths, HashWriter::new(tar), Journal::default(), None, started)
-            }
+        let buffered = |file| BufWriter::with_capacity(WRITE_BUFFER, file);
+        let (tar, journal, journal_file, rows) = match resumed {
+            None => (HashWriter::new(buffered(lease.create(TAR)?)), Journal::default(), None, 0),
             Some(resumed) => {
-                let tar = BufWriter::with_capacity(WRITE_BUFFER, resumed.tar);
-                let tar = HashWriter::resume(tar, resumed.hasher, resumed.tar_len);
-                let journal = Journal::restore(resumed.journal);
-                let mut writer = Self::new(storage, context, paths, tar, journal, Some(resumed.journal_file), started);
-                (writer.rows, writer.resumed_rows) = (resumed.rows, resumed.rows);
-                writer
+                let tar = HashWriter::resume(buffered(resumed.tar), resumed.hasher, resumed.tar_len);
+                (tar, Journal::restore(resumed.journal), Some(resumed.journal_file), resumed.rows)
             }
         };
         let mut counts = Counts::default();
-        writer.journal.for_each(&writer.paths.journal, |line| {
+        journal.for_each(&lease.partial(JOURNAL), |line| {
             counts.add(&line);
             Ok(())
         })?;
-        writer.counts = counts;
-        Ok(writer)
-    }
-
-    fn new(
-        storage: &'a dyn Storage,
-        context: &'a ShardContext,
-        paths: ShardPaths,
-        tar: Tar,
-        journal: Journal,
-        journal_file: Option<Box<dyn StorageFile>>,
-        started: (SystemTime, Instant),
-    ) -> Self {
-        Self {
-            storage,
-            context,
-            paths,
-            tar,
-            journal,
-            journal_file,
-            counts: Counts::default(),
-            rows: 0,
-            resumed_rows: 0,
-            seconds: Seconds::default(),
-            started,
-        }
+        let seconds = Seconds::default();
+        Ok(Self { lease, context, tar, journal, journal_file, counts, rows, resumed_rows: rows, seconds, started })
     }
 
     /// Rows written so far, those taken over included.
@@ -158,7 +113,7 @@ impl<'a> ShardWriter<'a> {
         let mut bytes = finished.bytes_received;
         for mut output in finished.outputs {
             if output.failure.is_none() || self.context.failed_samples {
-                write_members(&mut self.tar, &mut output).map_err(|source| write_error(&self.paths.tar, source))?;
+                write_members(&mut self.tar, &mut output).map_err(|source| write_error(self.lease, TAR, source))?;
             }
             let line = Line { row: finished.index, bytes, meta: output.meta };
             self.journal.push(&line)?;
@@ -180,52 +135,43 @@ impl<'a> ShardWriter<'a> {
         let tar = Saved { len: self.tar.written(), sha256: self.tar.digest() };
         let file = match &mut self.journal_file {
             Some(file) => file,
-            none => none.insert(self.storage.create_new(&self.paths.journal)?),
+            none => none.insert(self.lease.create(JOURNAL)?),
         };
         let (len, sha256) =
-            self.journal.save(file.as_mut()).map_err(|source| write_error(&self.paths.journal, source))?;
+            self.journal.save(file.as_mut()).map_err(|source| write_error(self.lease, JOURNAL, source))?;
         if self.context.fsync {
-            self.tar.get_mut().get_mut().sync_data().map_err(|source| write_error(&self.paths.tar, source))?;
-            file.sync_data().map_err(|source| write_error(&self.paths.journal, source))?;
+            self.tar.get_mut().get_mut().sync_data().map_err(|source| write_error(self.lease, TAR, source))?;
+            file.sync_data().map_err(|source| write_error(self.lease, JOURNAL, source))?;
         }
         Ok(Some((tar, Saved { len, sha256 })))
     }
 
-    /// Closes the shard: tar and sidecar are whole and on disk afterwards. Returns the commit record.
+    /// Closes the shard: tar and sidecar are whole afterwards, if not yet on disk. Returns the commit record.
     pub fn finish(mut self) -> Result<Stats, SinkError> {
         let begun = Instant::now();
-        append_end(&mut self.tar).map_err(|source| write_error(&self.paths.tar, source))?;
+        append_end(&mut self.tar).map_err(|source| write_error(self.lease, TAR, source))?;
         self.flush_tar()?;
         let sidecar = self.sidecar()?;
-        if self.context.fsync {
-            self.tar.get_mut().get_mut().sync_data().map_err(|source| write_error(&self.paths.tar, source))?;
-        }
         self.seconds.finish = begun.elapsed().as_secs_f64();
         let tar = FileRecord { bytes: self.tar.written(), sha256: hex(&self.tar.digest()) };
         Ok(self.stats(tar, sidecar))
     }
 
     fn flush_tar(&mut self) -> Result<(), SinkError> {
-        self.tar.flush().map_err(|source| write_error(&self.paths.tar, source))
+        self.tar.flush().map_err(|source| write_error(self.lease, TAR, source))
     }
 
     fn sidecar(&self) -> Result<FileRecord, SinkError> {
-        let path = &self.paths.sidecar;
-        let broken = |source| SinkError::Sidecar { path: path.clone(), source };
+        let broken = |source| SinkError::Sidecar { path: self.lease.partial(SIDECAR), source };
         let mut sidecar = Sidecar::new(&self.context.columns).map_err(broken)?;
-        self.journal.for_each(&self.paths.journal, |line| sidecar.push(line.meta).map_err(broken))?;
+        self.journal.for_each(&self.lease.partial(JOURNAL), |line| sidecar.push(line.meta).map_err(broken))?;
         let bytes = sidecar.finish().map_err(broken)?;
-        let mut out = HashWriter::new(self.storage.create_new(path)?);
-        out.write_all(&bytes).map_err(|source| write_error(path, source))?;
-        if self.context.fsync {
-            out.get_mut().sync_data().map_err(|source| write_error(path, source))?;
-        }
+        let mut out = HashWriter::new(self.lease.create(SIDECAR)?);
+        out.write_all(&bytes).map_err(|source| write_error(self.lease, SIDECAR, source))?;
         Ok(FileRecord { bytes: out.written(), sha256: hex(&out.digest()) })
     }
 
     fn stats(self, tar: FileRecord, sidecar: FileRecord) -> Stats {
-        let name = &self.paths.name;
-        let files = BTreeMap::from([(format!("{name}.tar"), tar), (format!("{name}.parquet"), sidecar)]);
         let (start, clock) = self.started;
         Stats {
             counts: self.counts,
@@ -233,13 +179,10 @@ impl<'a> ShardWriter<'a> {
             start_time: unix_seconds(start),
             end_time: unix_seconds(SystemTime::now()),
             clipmill: Provenance {
-                version: env!("CARGO_PKG_VERSION").into(),
-                plan_hash: self.context.plan_hash.clone(),
+                record: self.lease.record([(TAR.to_owned(), tar), (SIDECAR.to_owned(), sidecar)]),
+                clipmill_version: env!("CARGO_PKG_VERSION").into(),
                 config_hash: self.context.config_hash.clone(),
-                shard: self.paths.shard,
-                generation: self.paths.generation,
-                attempt: self.paths.attempt,
-                files,
+                shard: self.lease.shard(),
                 resumed_rows: self.resumed_rows,
                 seconds: self.seconds,
                 writer: self.context.writer.clone(),
@@ -273,6 +216,6 @@ fn write_members(tar: &mut Tar, output: &mut OutputSample) -> io::Result<()> {
     })
 }
 
-fn write_error(path: &str, source: io::Error) -> SinkError {
-    SinkError::Write { path: path.to_owned(), source }
+fn write_error(lease: &Lease, suffix: &str, source: io::Error) -> SinkError {
+    SinkError::Write { path: lease.partial(suffix), source }
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use super::journal::Line;
+use crate::ledger::CommitRecord;
 use crate::sample::Status;
 
 /// Counts over one shard.
@@ -50,14 +51,6 @@ impl Counts {
     }
 }
 
-/// Size and checksum of one file of a shard.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FileRecord {
-    pub bytes: u64,
-    /// Lower-case hex.
-    pub sha256: String,
-}
-
 /// Seconds that a shard's attempt spent, by stage. Stages overlap, so they need not add up to the duration.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Seconds {
@@ -96,14 +89,12 @@ pub struct Stats {
 /// clipmill's own part of the commit record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Provenance {
-    pub version: String,
-    pub plan_hash: String,
+    /// What the ledger needs: format, plan, attempt, files with size and checksum.
+    #[serde(flatten)]
+    pub record: CommitRecord,
+    pub clipmill_version: String,
     pub config_hash: String,
     pub shard: u64,
-    pub generation: u32,
-    pub attempt: u32,
-    /// File name to size and checksum.
-    pub files: BTreeMap<String, FileRecord>,
     /// Rows taken over from an earlier attempt.
     pub resumed_rows: u32,
     pub seconds: Seconds,
@@ -113,15 +104,6 @@ pub struct Provenance {
 /// Unix seconds of `time`.
 pub fn unix_seconds(time: SystemTime) -> f64 {
     time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs_f64()
-}
-
-/// Lower-case hex.
-pub fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]
