@@ -1,1 +1,216 @@
 //! URLs and local paths to bytes.
+//!
+//! [`Fetcher::fetch`] turns one cell of the table into a [`Fetched`] payload or a reason, and needs nobody's help on the
+//! way: it keeps connections, spreads requests over time and hosts, tries again what may pass, goes on with broken
+//! transfers, keeps to addresses of the public Internet, and looks at what came before it calls it media.
+//!
+//! ```text
+//! Fetcher ──► target    what a cell names; redirects
+//!    │        transfer  attempts, hops, body ──► client ──► resolve ──► address
+//!    │           ├─ host ──► breaker             (one client, guarded resolver)
+//!    │           ├─ retry, deadline, resume, optout, classify
+//!    │           └─ body (blocks under the memory budget), sniff
+//!    └──────► local     files of this machine
+//! ```
+//!
+//! Failure messages go into shards. They hold the host's name and nothing that varies or is secret: no resolved address,
+//! no clock, no attempt count, no path, query or user of a URL.
+
+mod address;
+mod body;
+mod breaker;
+mod classify;
+mod client;
+mod deadline;
+mod host;
+mod local;
+mod optout;
+mod resolve;
+mod resume;
+mod retry;
+mod settings;
+mod sniff;
+mod target;
+mod transfer;
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config;
+use crate::error::Class;
+use crate::sample::{Budget, Failure, FailureClass, Payload, PayloadBuilder};
+
+use body::Collector;
+use client::Clients;
+use deadline::{Deadline, Late};
+use host::Hosts;
+use target::Target;
+use transfer::Transfer;
+
+pub use client::Proxies;
+pub use retry::Backoff;
+pub use settings::FetchSetupError;
+pub use sniff::Container;
+
+/// Fetches samples. Clones share connections, limits and breakers.
+#[derive(Debug, Clone)]
+pub struct Fetcher {
+    inner: Arc<Inner>,
+}
+
+/// The parts of a fetcher that the config does not set.
+#[derive(Debug, Clone)]
+pub struct Options {
+    pub backoff: Backoff,
+    pub proxies: Proxies,
+}
+
+impl Default for Options {
+    /// The usual backoff, and the proxies of the environment.
+    fn default() -> Self {
+        Self { backoff: Backoff::default(), proxies: Proxies::from_env() }
+    }
+}
+
+#[derive(Debug)]
+struct Inner {
+    clients: Clients,
+    hosts: Hosts,
+    backoff: Backoff,
+    retries: u32,
+    connect_timeout: Duration,
+    idle_timeout: Duration,
+    total_timeout: Duration,
+    max_bytes: u64,
+    max_redirects: u32,
+    honour_opt_out: bool,
+    /// Refuse addresses that are not global.
+    guard: bool,
+    allow_local_paths: bool,
+    budget: Budget,
+    scratch: Arc<PathBuf>,
+}
+
+/// A whole body.
+#[derive(Debug)]
+pub struct Fetched {
+    pub payload: Payload,
+    /// Body bytes that came over the network or from the file, failed attempts included.
+    pub bytes_received: u64,
+    /// By the bytes, not by name or `Content-Type`.
+    pub container: Container,
+}
+
+/// Why there is no body.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    /// The sample's own failure.
+    #[error(transparent)]
+    Sample(#[from] Failure),
+    /// The node's: bytes could not be spilled to scratch.
+    #[error("cannot write fetched bytes to the scratch folder (see job.tmp_dir): {0}")]
+    Scratch(#[source] io::Error),
+}
+
+impl FetchError {
+    /// How far the error reaches.
+    pub fn class(&self) -> Class {
+        match self {
+            FetchError::Sample(_) => Class::Sample,
+            FetchError::Scratch(_) => Class::Shard,
+        }
+    }
+}
+
+impl Fetcher {
+    /// A fetcher for one of `world` ranks, with `thread_count` transfers in flight; more calls of [`Fetcher::fetch`]
+    /// wait their turn.
+    ///
+    /// `reading.max_per_host` and `reading.requests_per_second_per_host` hold for the whole job, so each rank takes its
+    /// share; a share below one request in flight is one.
+    pub fn new(
+        reading: &config::Reading,
+        thread_count: u32,
+        world: u32,
+        budget: Budget,
+        scratch: Arc<PathBuf>,
+    ) -> Result<Self, FetchSetupError> {
+        Self::with_options(reading, thread_count, world, budget, scratch, Options::default())
+    }
+
+    /// As [`Fetcher::new`], with other options.
+    pub fn with_options(
+        reading: &config::Reading,
+        thread_count: u32,
+        world: u32,
+        budget: Budget,
+        scratch: Arc<PathBuf>,
+        options: Options,
+    ) -> Result<Self, FetchSetupError> {
+        let limits = settings::limits(reading, world)?;
+        let thread_count = settings::count("distribution.thread_count", thread_count)?;
+        let connect_timeout = settings::seconds("reading.connect_timeout", reading.connect_timeout)?;
+        let clients = Clients::new(&client::Settings {
+            connect_timeout,
+            contact: reading.contact.as_deref(),
+            guard: !reading.allow_private_networks,
+            idle_per_host: thread_count,
+            proxies: &options.proxies,
+        })?;
+        let inner = Inner {
+            clients,
+            hosts: Hosts::new(limits, thread_count),
+            backoff: options.backoff,
+            retries: reading.retries,
+            connect_timeout,
+            idle_timeout: settings::seconds("reading.timeout", reading.timeout)?,
+            total_timeout: settings::seconds("reading.total_timeout", reading.total_timeout)?,
+            max_bytes: reading.max_bytes,
+            max_redirects: reading.max_redirects,
+            honour_opt_out: reading.honour_opt_out,
+            guard: !reading.allow_private_networks,
+            allow_local_paths: reading.allow_local_paths,
+            budget,
+            scratch,
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// The bytes behind one cell of the table: an `http` or `https` URL, or a local path where the config allows it.
+    /// All attempts included. Dropping the future cancels the transfer.
+    ///
+    /// Samples of a host whose breaker is open fail at once as [`FailureClass::Blocked`]; `incremental_mode:
+    /// retry_failed` does them again.
+    pub async fn fetch(&self, url: &str) -> Result<Fetched, FetchError> {
+        let builder = PayloadBuilder::new(&self.inner.budget, Arc::clone(&self.inner.scratch));
+        let collector = Collector::new(builder);
+        match target::parse(url)? {
+            Target::Http(url) => Transfer::new(&self.inner, &url, collector).run().await,
+            Target::Local(path) => self.read(path, collector).await,
+        }
+    }
+
+    async fn read(&self, path: PathBuf, mut collector: Collector) -> Result<Fetched, FetchError> {
+        let shown = path.display().to_string();
+        if !self.inner.allow_local_paths {
+            let message = format!(
+                "`{shown}` is no http or https URL, and files of this machine are not read without \
+                 reading.allow_local_paths"
+            );
+            return Err(Failure::new(FailureClass::LocalPathRefused, message).into());
+        }
+        let _admission = self.inner.hosts.admit_local().await;
+        let limit = self.inner.total_timeout;
+        let reading = local::read(path, self.inner.max_bytes, &mut collector);
+        Deadline::after(limit).step(limit, reading).await.map_err(|_: Late| {
+            let message = format!("reading {shown} took longer than {} s (reading.total_timeout)", limit.as_secs_f64());
+            Failure::new(FailureClass::Timeout, message)
+        })??;
+        let container = transfer::judge(&collector, &format!("the file {shown}"))?;
+        let bytes_received = collector.len();
+        let payload = collector.finish().await.map_err(FetchError::Scratch)?;
+        Ok(Fetched { payload, bytes_received, container })
+    }
+}

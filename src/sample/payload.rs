@@ -134,10 +134,7 @@ impl PayloadBuilder {
 
     /// Appends a chunk. Errors are those of the scratch folder.
     pub fn push(&mut self, chunk: Bytes) -> io::Result<()> {
-        if self.head.len() < HEAD_BYTES {
-            let take = chunk.len().min(HEAD_BYTES - self.head.len());
-            self.head.extend_from_slice(&chunk[..take]);
-        }
+        keep_head(&mut self.head, &chunk);
         self.len += chunk.len() as u64;
         match &mut self.store {
             Building::Spilled(file) => file.write_all(&chunk),
@@ -155,6 +152,19 @@ impl PayloadBuilder {
                 Ok(())
             }
         }
+    }
+
+    /// Appends a chunk if that needs no scratch; gives it back if it does, for [`PayloadBuilder::push`] on a thread that
+    /// may block.
+    pub fn push_in_memory(&mut self, chunk: Bytes) -> Result<(), Bytes> {
+        let Building::Memory { chunks, permit } = &mut self.store else { return Err(chunk) };
+        if !permit.try_grow(chunk.len() as u64) {
+            return Err(chunk);
+        }
+        keep_head(&mut self.head, &chunk);
+        self.len += chunk.len() as u64;
+        chunks.push(chunk);
+        Ok(())
     }
 
     /// Drops everything collected, for a transfer that has to start over.
@@ -181,6 +191,11 @@ impl PayloadBuilder {
         };
         Payload { len: self.len, store }
     }
+}
+
+fn keep_head(head: &mut Vec<u8>, chunk: &[u8]) {
+    let take = chunk.len().min(HEAD_BYTES.saturating_sub(head.len()));
+    head.extend_from_slice(&chunk[..take]);
 }
 
 /// A file that no name leads to: it vanishes with its last descriptor, also when the process is killed.

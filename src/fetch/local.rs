@@ -1,0 +1,72 @@
+//! Files of this machine, where the config allows them.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use rustix::fs::{Mode, OFlags};
+
+use super::FetchError;
+use super::body::Collector;
+use crate::sample::{Failure, FailureClass};
+
+/// Bytes that are read at a time; between two blocks a dropped future ends the reading.
+const BLOCK: usize = 1 << 20;
+
+/// Reads the regular file `path` into `collector`; symbolic links to regular files are followed.
+pub(super) async fn read(path: PathBuf, max_bytes: u64, collector: &mut Collector) -> Result<(), FetchError> {
+    let shown = path.display().to_string();
+    let too_large = || {
+        let message = format!("the file {shown} is larger than reading.max_bytes ({max_bytes} bytes)");
+        Failure::new(FailureClass::TooLarge, message)
+    };
+    let (mut file, length) = blocking(move || open(&path)).await?.map_err(|reason| unreadable(&shown, &reason))?;
+    if length > max_bytes {
+        return Err(too_large().into());
+    }
+    loop {
+        let (back, block) = blocking(move || read_block(file)).await?.map_err(|error| unreadable(&shown, &error))?;
+        if block.is_empty() {
+            return Ok(());
+        }
+        file = back;
+        // The file may grow while it is read.
+        if collector.len() + block.len() as u64 > max_bytes {
+            return Err(too_large().into());
+        }
+        collector.push(block, None).await.map_err(FetchError::Scratch)?;
+    }
+}
+
+/// Opens without waiting for anything: a FIFO has nobody at its other end, and a device may act when it is opened.
+fn open(path: &Path) -> io::Result<(File, u64)> {
+    let not_regular = || io::Error::other("not a regular file");
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(not_regular());
+    }
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
+    // Another file may have taken the name meanwhile.
+    let metadata = file.metadata()?;
+    if metadata.is_file() { Ok((file, metadata.len())) } else { Err(not_regular()) }
+}
+
+fn read_block(mut file: File) -> io::Result<(File, Bytes)> {
+    let mut block = Vec::with_capacity(BLOCK);
+    Read::by_ref(&mut file).take(BLOCK as u64).read_to_end(&mut block)?;
+    Ok((file, block.into()))
+}
+
+fn unreadable(path: &str, error: &io::Error) -> Failure {
+    let reason = match error.kind() {
+        io::ErrorKind::NotFound => "no such file".to_owned(),
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        _ => error.to_string(),
+    };
+    Failure::new(FailureClass::LocalFile, format!("cannot read the file {path}: {reason}"))
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, FetchError> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| FetchError::Scratch(io::Error::other(error)))
+}
