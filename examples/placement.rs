@@ -2,7 +2,8 @@
 //! to see what a launcher gives: `srun --mpi=pmix target/debug/examples/placement`.
 //!
 //! Arguments: `--mpi auto|off|required`, `--rank I --world N`, `--code N` (this rank's own exit code),
-//! `--patience SECONDS`. The helper is looked for in the folder above this program's, where cargo puts it.
+//! `--patience SECONDS` for each operation, `--hold SECONDS` before the end, `--settle` before that. Cargo puts the helper into another folder:
+//! name it in CLIPMILL_MPI_HELPER.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -45,7 +46,13 @@ fn run() -> Result<u8, Problem> {
     if let Err(error) = talk(&mut session, placement.rank, patience) {
         eprintln!("mpi: {error}");
     }
-    Ok(session.finish(code, patience))
+    if std::env::args().any(|arg| arg == "--settle") {
+        println!("rank {}: goes on with mpi {}", placement.rank, session.settle(patience));
+    }
+    std::thread::sleep(Duration::from_secs(number("--hold")?.unwrap_or(0).into()));
+    let agreed = session.finish(code, patience);
+    println!("rank {}: agreed on {agreed}", placement.rank);
+    Ok(agreed)
 }
 
 fn talk(session: &mut MpiSession, rank: u32, patience: Duration) -> Result<(), Problem> {

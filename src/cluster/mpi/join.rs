@@ -66,9 +66,9 @@ pub(in super::super) fn join(
         Ok(session) => Ok(Some(session)),
         Err(unfit) if mode == MpiMode::Required => Err(ClusterError::MpiRequired { reason: unfit.message(env, offer) }),
         Err(unfit) => {
-            if unfit.concerns(identity) {
+            if unfit.concerns(identity, offer) {
                 let message = unfit.message(env, offer);
-                warnings.push(Warning::new(format!("going on without MPI, with the launcher's ranks: {message}")));
+                warnings.push(Warning::new(format!("going on without MPI, with the launcher's ranks. {message}")));
             }
             Ok(None)
         }
@@ -89,10 +89,11 @@ impl From<MpiError> for Unfit {
 
 impl Unfit {
     /// All ranks see the same mismatch, so rank 0 tells; what failed may have failed on one node only.
-    fn concerns(&self, identity: &Identity) -> bool {
+    fn concerns(&self, identity: &Identity, offer: Offer) -> bool {
         match self {
             // Built without: the user knows, and every job of that build would say so.
             Unfit::Failed(MpiError::NotBuilt) => false,
+            Unfit::Failed(error) if wrong_kind(offer, error.library().unwrap_or_default()) => identity.speaks(),
             Unfit::Failed(_) => identity.group.local_rank == 0,
             Unfit::Numbers { .. } => identity.speaks(),
         }
@@ -101,13 +102,13 @@ impl Unfit {
     fn message(&self, env: &Env, offer: Offer) -> String {
         match self {
             Unfit::Failed(error @ (MpiError::NotBuilt | MpiError::Start { .. })) => error.to_string(),
-            Unfit::Failed(error) => format!("{error}. {}", remedy(env, offer, error.library().unwrap_or_default())),
+            Unfit::Failed(error) => format!("{}. {error}", remedy(env, offer, error.library().unwrap_or_default())),
             Unfit::Numbers { library, rank, size, want: (_, world) } if *size == 1 => format!(
-                "the launcher started {world} processes, but {library} sees itself alone (rank {rank} of 1). {}",
+                "The launcher started {world} processes, but {library} sees itself alone (rank {rank} of 1). {}",
                 remedy(env, offer, library)
             ),
             Unfit::Numbers { library, rank, size, want } => format!(
-                "the launcher says rank {} of {}, but {library} says rank {rank} of {size}. {}",
+                "The launcher says rank {} of {}, but {library} says rank {rank} of {size}. {}",
                 want.0,
                 want.1,
                 remedy(env, offer, library)
@@ -116,15 +117,25 @@ impl Unfit {
     }
 }
 
+/// Open MPI talks PMIx; MPICH and its kin talk PMI.
+fn wrong_kind(offer: Offer, library: &str) -> bool {
+    !library.is_empty() && library.contains("Open MPI") != (offer == Offer::Pmix)
+}
+
+/// Whether `srun` started the ranks themselves, not the daemons of a `mpirun`. Hydra's proxies have a control descriptor.
+fn by_srun(env: &Env) -> bool {
+    env.has("SLURM_STEP_NUM_TASKS") && !env.has("OMPI_COMM_WORLD_SIZE") && !env.has("HYDI_CONTROL_FD")
+}
+
 /// What to type instead.
 fn remedy(env: &Env, offer: Offer, library: &str) -> String {
-    let by_srun = env.has("SLURM_STEP_NUM_TASKS") && !env.has("OMPI_COMM_WORLD_SIZE") && !env.has("HYDI_CONTROL_FD");
     let kind = if library.contains("Open MPI") { "pmix" } else { "pmi2" };
     let own = if library.contains("Open MPI") { "Open MPI" } else { "its own library" };
-    let fits = (kind == "pmix") == (offer == Offer::Pmix);
-    match (library.is_empty(), by_srun) {
+    match (library.is_empty(), by_srun(env)) {
         (true, _) => "Every rank works all the same; `distribution.mpi: off` skips the attempt".into(),
-        (false, true) if !fits => format!("Use `srun --mpi={kind}` (srun --mpi=list shows what there is)"),
+        (false, true) if wrong_kind(offer, library) => {
+            format!("Use `srun --mpi={kind}` (srun --mpi=list shows what there is)")
+        }
         (false, true) => "Check that this MPI library was built for this Slurm (srun --mpi=list), or set \
                           `distribution.mpi: off`"
             .into(),
@@ -159,5 +170,5 @@ fn start(env: &Env) -> Result<MpiSession, Unfit> {
         return Err(MpiError::Protocol { step: "MPI_Init", what: format!("rank {rank} of {size}") }.into());
     }
     let library = helper.library.clone().unwrap_or_default();
-    Ok(MpiSession { helper: Some(helper), rank, size, library, gone: String::new() })
+    Ok(MpiSession { helper: Some(helper), rank, size, library, by_srun: by_srun(env), gone: String::new() })
 }

@@ -33,6 +33,7 @@ pub struct MpiSession {
     rank: u32,
     size: u32,
     library: String,
+    by_srun: bool,
     gone: String,
 }
 
@@ -84,24 +85,43 @@ impl MpiSession {
         self.ask("a barrier", Kind::Barrier, &[], patience).map(drop)
     }
 
+    /// To be called when the start is over: says whether the session goes on.
+    ///
+    /// Slurm's PMIx plugin cancels the whole step when one connected process dies, so under `srun` a rank that is killed
+    /// would take down all that MPI connects it to; this therefore ends MPI (MPI_Finalize) there. `srun` itself lets
+    /// the others finish, and reports the highest exit code. `mpirun` kills the others in any case, also when a rank
+    /// exits non-zero: there the session stays, for [`MpiSession::finish`].
+    pub fn settle(&mut self, patience: Duration) -> bool {
+        if self.by_srun && self.helper.is_some() {
+            self.finalize(patience);
+            self.gone = "it was ended after the start, as is right under srun".into();
+        }
+        self.helper.is_some()
+    }
+
     /// Ends MPI and agrees on one exit code for all: the gravest one of [`gravest`].
     ///
     /// Call it last, after the drain. A rank that no longer answers costs the others `patience`, no more: they then keep
-    /// their own code.
+    /// their own code. After [`MpiSession::settle`] under `srun`, the own code is the answer.
     pub fn finish(mut self, code: u8, patience: Duration) -> u8 {
         match self.agree(code, patience) {
             Ok(agreed) => {
-                if self.ask("MPI_Finalize", Kind::Finalize, &[], patience).is_ok()
-                    && let Some(helper) = self.helper.take()
-                {
-                    helper.end();
-                }
+                self.finalize(patience);
                 agreed
             }
             Err(error) => {
                 tracing::debug!(%error, code, "no common exit code");
                 code
             }
+        }
+    }
+
+    fn finalize(&mut self, patience: Duration) {
+        // Where this fails, the helper is gone, which is as good an end.
+        if self.ask("MPI_Finalize", Kind::Finalize, &[], patience).is_ok()
+            && let Some(helper) = self.helper.take()
+        {
+            helper.end();
         }
     }
 
