@@ -24,6 +24,9 @@ impl Error for Problem {
             Unexpected::Str(text) if wanted.contains("number") && text.trim().parse::<f64>().is_ok() => {
                 problem.help("write the number without quotes and without leading zeros")
             }
+            Unexpected::Float(number) if wanted.contains("whole number") && number.fract() == 0.0 => {
+                problem.help("write it without a decimal point or an exponent")
+            }
             Unexpected::Unsigned(_) | Unexpected::Signed(_) | Unexpected::Float(_) | Unexpected::Bool(_)
                 if wanted.contains("text") || wanted.contains("path") =>
             {
@@ -50,9 +53,10 @@ impl Error for Problem {
 /// Rust's names for types, in the words of a config.
 fn in_words(wanted: &str) -> String {
     match wanted {
-        "u8" | "u16" | "u32" | "u64" => "a whole number that is not negative".into(),
-        "i8" | "i16" | "i32" | "i64" => "a whole number".into(),
-        "f32" | "f64" => "a number".into(),
+        "u32" => format!("a whole number from 0 to {}", u32::MAX),
+        "u64" => "a whole number from 0".into(),
+        "i64" => "a whole number".into(),
+        "f64" => "a number".into(),
         "a boolean" => "true or false".into(),
         "a string" => "text".into(),
         "path string" => "a path".into(),
@@ -70,7 +74,7 @@ fn found_words(found: &Unexpected<'_>) -> String {
         Unexpected::Str(text) => format!("the text `{text}`"),
         Unexpected::Unsigned(number) => format!("the number {number}"),
         Unexpected::Signed(number) => format!("the number {number}"),
-        Unexpected::Float(number) => format!("the number {number}"),
+        Unexpected::Float(number) => format!("the number {number:?}"),
         Unexpected::Bool(value) => format!("{value}"),
         Unexpected::Seq => "a list".into(),
         Unexpected::Map => "a mapping".into(),

@@ -61,6 +61,8 @@ pub(super) struct Source {
 pub(super) struct Problem {
     /// Dotted; empty for the document itself.
     pub key: String,
+    /// The key that it does not fit together with.
+    pub other_key: Option<&'static str>,
     pub at: At,
     pub message: String,
     pub help: Option<String>,
@@ -68,7 +70,7 @@ pub(super) struct Problem {
 
 impl Problem {
     pub fn new(key: impl Into<String>, at: At, message: impl Into<String>) -> Self {
-        Self { key: key.into(), at, message: message.into(), help: None }
+        Self { key: key.into(), other_key: None, at, message: message.into(), help: None }
     }
 
     pub fn help(mut self, help: impl Into<String>) -> Self {
@@ -78,7 +80,7 @@ impl Problem {
 }
 
 /// Where something was written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(super) enum At {
     /// A default, or the document as a whole.
     #[default]
@@ -89,7 +91,7 @@ pub(super) enum At {
 }
 
 /// A place in the file; line and column from 1, in characters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Span {
     pub line: u64,
     pub column: u64,

@@ -11,6 +11,8 @@ pub struct Key {
     pub path: String,
     /// Holds further keys; has no value of its own.
     pub section: bool,
+    /// A section that takes names beyond its own.
+    pub open: bool,
     /// `null` means something of its own here, not "the default".
     pub nullable: bool,
     /// What may stand there, in words: `integer, 1 to 12`.
@@ -59,26 +61,30 @@ fn collect(root: &Json, section: &Json, prefix: &str, keys: &mut Vec<Key>) {
         let holds_keys = body.get("properties").is_some();
         keys.push(Key {
             section: holds_keys,
+            open: holds_keys && body.get("additionalProperties") != Some(&Json::Bool(false)),
             nullable: nullable(root, property),
             kind: kind(root, property),
             default: if holds_keys { Json::Null } else { property.get("default").cloned().unwrap_or(Json::Null) },
             description: description(property, body),
-            range: range(body),
+            range: range(property).or(range(body)),
             path: path.clone(),
         });
         collect(root, body, &path, keys);
     }
 }
 
+/// The schema behind a reference.
+fn referred<'a>(root: &'a Json, schema: &'a Json) -> &'a Json {
+    let target = schema.get("$ref").and_then(Json::as_str).and_then(|target| target.strip_prefix('#'));
+    target.and_then(|pointer| root.pointer(pointer)).unwrap_or(schema)
+}
+
 /// The schema behind a reference, and behind "or null".
 fn body<'a>(root: &'a Json, schema: &'a Json) -> &'a Json {
-    if let Some(target) = schema.get("$ref").and_then(Json::as_str) {
-        return target.strip_prefix('#').and_then(|pointer| root.pointer(pointer)).unwrap_or(schema);
-    }
     let options = schema.get("anyOf").and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
     match options {
-        [one, null] if is_null(null) => body(root, one),
-        _ => schema,
+        [one, null] if is_null(null) => referred(root, one),
+        _ => referred(root, schema),
     }
 }
 
@@ -87,17 +93,15 @@ fn is_null(schema: &Json) -> bool {
 }
 
 fn nullable(root: &Json, schema: &Json) -> bool {
-    if is_null(schema) {
-        return true;
-    }
+    let schema = referred(root, schema);
     if let Some(options) = schema.get("anyOf").and_then(Json::as_array) {
         return options.iter().any(|option| nullable(root, option));
     }
-    match body(root, schema).get("type") {
+    match schema.get("type") {
         Some(Json::Array(types)) => types.iter().any(|name| name == "null"),
-        Some(_) => false,
+        Some(name) => name == "null",
         // No type at all: anything goes; an enumeration of words has `oneOf` or `enum` instead.
-        None => !["oneOf", "enum", "$ref"].iter().any(|word| body(root, schema).get(*word).is_some()),
+        None => ["oneOf", "enum"].iter().all(|word| schema.get(*word).is_none()),
     }
 }
 
@@ -114,7 +118,7 @@ fn range(schema: &Json) -> Range {
 fn kind(root: &Json, property: &Json) -> String {
     let body = body(root, property);
     let mut text = plain_kind(root, body);
-    let bounds = range(body).to_string();
+    let bounds = range(property).or(range(body)).to_string();
     if !bounds.is_empty() {
         text = format!("{text}, {bounds}");
     }
@@ -159,6 +163,10 @@ fn words(schema: &Json) -> Option<Vec<&str>> {
 }
 
 impl Range {
+    fn or(self, other: Range) -> Range {
+        if self == Range::default() { other } else { self }
+    }
+
     pub fn holds(self, number: f64) -> bool {
         self.least.is_none_or(|least| number >= least)
             && self.above.is_none_or(|above| number > above)

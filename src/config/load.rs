@@ -7,7 +7,8 @@ use serde::Deserialize;
 
 use super::error::{At, ConfigError, Problem, Source};
 use super::expand::{self, Lookup};
-use super::node::{Node, Value, parse};
+use super::node::{Node, Value};
+use super::syntax::parse;
 use super::{Config, infer, read, render, tree, validate};
 
 /// A configuration that may be used, and where each of its values came from.
@@ -113,11 +114,15 @@ fn complete(config: &mut Config, tree: &mut Node, lookup: Lookup<'_>) -> Vec<Pro
 
 /// Gives each problem the place of its key, or of the nearest section above that was written down.
 fn located(problems: Vec<Problem>, tree: &Node) -> Vec<Problem> {
-    problems.into_iter().map(|problem| locate(problem, tree)).collect()
+    let mut problems: Vec<Problem> = problems.into_iter().map(|problem| locate(problem, tree)).collect();
+    problems.sort_by_key(|problem| problem.at);
+    problems
 }
 
 fn locate(mut problem: Problem, tree: &Node) -> Problem {
-    let mut key = problem.key.as_str();
+    let written = |key: &&str| tree.find(key).is_some();
+    // Where two keys do not fit together, the one that was written down is the one to look at.
+    let mut key = [problem.key.as_str()].into_iter().chain(problem.other_key).find(written).unwrap_or(&problem.key);
     loop {
         if let Some(node) = tree.find(key) {
             problem.at = node.at;

@@ -1,7 +1,7 @@
 //! The effective configuration: typed, validated, with defaults filled in.
 //!
 //! ```text
-//! file, -o ──read──► text ──node──► tree ──tree──► merged, names checked ──de──► Config ──expand, validate──► Loaded
+//! file, -o ──read──► text ──syntax──► tree ──tree──► merged, names checked ──de──► Config ──expand, validate──► Loaded
 //! ```
 //!
 //! Every node of the tree knows its line, or the `-o` that set it, so each error can point there.
@@ -20,6 +20,7 @@ mod render;
 mod schema;
 mod show;
 mod subsampling;
+mod syntax;
 mod tree;
 mod validate;
 

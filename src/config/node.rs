@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{Location, Spanned};
 
-use super::error::{At, Problem, Span};
+use super::error::{At, Span};
 
 /// A value and its place.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,40 +66,8 @@ impl Node {
     }
 }
 
-/// Parses one YAML document.
-///
-/// The limits are far above any real config and far below what an alias bomb needs.
-pub(super) fn parse(text: &str) -> Result<Node, Problem> {
-    let options = serde_saphyr::options! {
-        budget: serde_saphyr::budget! { max_depth: 64, max_events: 200_000, max_nodes: 100_000 },
-        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: 20_000 },
-        // `no` and `on` are words where a word is wanted; `de` takes them for booleans where one is wanted.
-        strict_booleans: true,
-        // YAML 1.1 reads 010 as 8, YAML 1.2 as 10: taken as text, so that it is refused where a number is wanted.
-        leading_zero_numbers_as_strings: true,
-        reject_unsupported_tags: true,
-        with_snippet: false,
-    };
-    if text.trim_start_matches('\u{feff}').trim().is_empty() {
-        return Ok(Node::null(At::Nowhere));
-    }
-    serde_saphyr::from_str_with_options::<Node>(text, options).map_err(|error| syntax_problem(&error))
-}
-
-fn syntax_problem(error: &serde_saphyr::Error) -> Problem {
-    let options = serde_saphyr::render_options! { snippets: serde_saphyr::SnippetMode::Off };
-    let message = error.without_snippet().render_with_options(options);
-    let at = error.location().map_or(At::Nowhere, place);
-    Problem::new("", at, without_place(&message))
-}
-
-/// The parser repeats the line and column in its message; the first line of the report says them already.
-fn without_place(message: &str) -> &str {
-    let end = [" at line ", ": line "].iter().filter_map(|mark| message.rfind(mark)).max();
-    message.get(..end.unwrap_or(message.len())).unwrap_or(message)
-}
-
-fn place(location: Location) -> At {
+/// The parser's place as ours.
+pub(super) fn place(location: Location) -> At {
     if location.line() == 0 {
         return At::Nowhere;
     }

@@ -128,13 +128,13 @@ pub struct Reading {
     /// Accepted for old configs; must be null.
     pub sampler: Option<serde_json::Value>,
     /// Seconds without a byte before a transfer is given up (video2dataset's meaning: per socket operation).
-    #[schemars(extend("exclusiveMinimum" = 0))]
+    #[schemars(extend("exclusiveMinimum" = 0), range(max = 31_536_000))]
     pub timeout: f64,
     /// Seconds to connect, TLS included.
-    #[schemars(extend("exclusiveMinimum" = 0))]
+    #[schemars(extend("exclusiveMinimum" = 0), range(max = 31_536_000))]
     pub connect_timeout: f64,
     /// Seconds for one sample's transfer, all attempts included.
-    #[schemars(extend("exclusiveMinimum" = 0))]
+    #[schemars(extend("exclusiveMinimum" = 0), range(max = 31_536_000))]
     pub total_timeout: f64,
     /// Attempts per URL beyond the first, for reasons that may pass.
     #[schemars(range(max = 100))]
@@ -150,12 +150,12 @@ pub struct Reading {
     #[schemars(range(min = 1))]
     pub max_per_host: Option<u32>,
     /// Requests per second per host, over the whole job; null: no limit.
-    #[schemars(extend("exclusiveMinimum" = 0))]
+    #[schemars(range(min = 0.001, max = 1_000_000))]
     pub requests_per_second_per_host: Option<f64>,
     /// Refusals (403, 429, 503) in a row that open a host's circuit breaker; 0 turns it off.
     pub breaker_threshold: u32,
     /// Seconds before an open breaker lets one request through.
-    #[schemars(extend("exclusiveMinimum" = 0))]
+    #[schemars(extend("exclusiveMinimum" = 0), range(max = 31_536_000))]
     pub breaker_cooldown: f64,
     /// Contact for the `User-Agent`: an e-mail address or a page.
     pub contact: Option<String>,
@@ -222,6 +222,9 @@ pub struct YtMetadataArgs {
     pub writeautomaticsub: bool,
     /// yt-dlp's description of the video.
     pub get_info: bool,
+    /// Any further option of yt-dlp.
+    #[serde(flatten)]
+    pub other: BTreeMap<String, serde_json::Value>,
 }
 
 impl Default for YtMetadataArgs {
@@ -231,6 +234,7 @@ impl Default for YtMetadataArgs {
             subtitleslangs: vec!["en".into()],
             writeautomaticsub: true,
             get_info: true,
+            other: BTreeMap::new(),
         }
     }
 }
@@ -277,17 +281,17 @@ pub struct Distribution {
     pub mpi: MpiMode,
     /// Seconds without a heartbeat, on the observer's clock, before another rank takes a shard over; at least three
     /// heartbeats.
-    #[schemars(extend("exclusiveMinimum" = 0))]
+    #[schemars(extend("exclusiveMinimum" = 0), range(max = 31_536_000))]
     pub lease_ttl: f64,
     /// Seconds between heartbeats; each is also a checkpoint that a rerun continues from.
-    #[schemars(extend("exclusiveMinimum" = 0))]
+    #[schemars(range(min = 0.01, max = 86_400))]
     pub heartbeat: f64,
     /// Bytes of media that a rank holds in memory, as a number or as text (`256MiB`); more spills to scratch.
     #[serde(deserialize_with = "size")]
     #[schemars(with = "Size", extend("minimum" = 8_388_608))]
     pub memory_budget: u64,
     /// Seconds before the job's end time at which a rank starts to drain.
-    #[schemars(range(min = 0))]
+    #[schemars(range(min = 0, max = 86_400))]
     pub drain_margin: f64,
     /// Wait for the disk at commit (fsync); off only where a lost node may cost finished shards.
     pub fsync: bool,

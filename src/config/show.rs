@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
 use super::expand::escape;
 use super::{Config, keys};
@@ -13,26 +13,35 @@ const PATHS: [&str; 3] = ["job.url_list", "job.output_folder", "job.tmp_dir"];
 impl Config {
     /// The configuration as commented YAML, every key with its value.
     pub fn to_yaml(&self) -> String {
-        let values = serde_json::to_value(self).unwrap_or(Json::Null);
         let mut text = String::new();
-        for key in keys::keys() {
-            let value = key.path.split('.').try_fold(&values, |value, name| value.get(name));
-            // A section that is null has no keys to show.
-            let Some(value) = value else { continue };
-            let depth = key.path.matches('.').count();
-            let indent = "  ".repeat(depth);
-            let name = key.path.rsplit('.').next().unwrap_or(&key.path);
-            if depth == 0 && !text.is_empty() {
-                text.push('\n');
-            }
-            // Writing to a String cannot fail.
-            let _ = writeln!(text, "{indent}# {}", key.description);
-            let _ = match key.section && !value.is_null() {
-                true => writeln!(text, "{indent}{name}:"),
-                false => writeln!(text, "{indent}{name}: {}", flow(&escaped(&key.path, value))),
-            };
+        if let Ok(Json::Object(values)) = serde_json::to_value(self) {
+            section(&mut text, "", 0, &values);
         }
         text
+    }
+}
+
+fn section(text: &mut String, path: &str, depth: usize, values: &Map<String, Json>) {
+    let indent = "  ".repeat(depth);
+    for (name, value) in values {
+        let full = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+        let key = keys::key(&full);
+        if depth == 0 && !text.is_empty() {
+            text.push('\n');
+        }
+        // Writing to a String cannot fail. What an open section holds beyond its own keys has no description.
+        if let Some(key) = key {
+            let _ = writeln!(text, "{indent}# {}", key.description);
+        }
+        match value {
+            Json::Object(values) if key.is_some_and(|key| key.section) => {
+                let _ = writeln!(text, "{indent}{name}:");
+                section(text, &full, depth + 1, values);
+            }
+            value => {
+                let _ = writeln!(text, "{indent}{}: {}", quoted(name), flow(&escaped(&full, value)));
+            }
+        }
     }
 }
 

@@ -27,12 +27,11 @@ pub(super) fn check(config: &Config, found: &mut Found) {
     for (name, settings) in &config.subsampling {
         let key = format!("subsampling.{name}");
         if !KNOWN.contains(&name.as_str()) {
-            let help = nearest(name, KNOWN.into_iter())
-                .or_else(|| nearest(&format!("{name}Subsampler"), KNOWN.into_iter()))
-                .map_or_else(
-                    || format!("available: {}", AVAILABLE.join(", ")),
-                    |near| format!("did you mean `{near}`?"),
-                );
+            let near = nearest(stem(name), KNOWN.into_iter().map(stem));
+            let help = near.and_then(|near| KNOWN.into_iter().find(|known| stem(known) == near)).map_or_else(
+                || format!("available: {}", AVAILABLE.join(", ")),
+                |near| format!("did you mean `{near}`?"),
+            );
             found.add(&key, "unknown subsampler", help);
         } else if !AVAILABLE.contains(&name.as_str()) && !is_off(settings) {
             found.add(
@@ -42,6 +41,11 @@ pub(super) fn check(config: &Config, found: &mut Found) {
             );
         }
     }
+}
+
+/// The part of the name that tells them apart.
+fn stem(name: &str) -> &str {
+    name.strip_suffix("Subsampler").unwrap_or(name)
 }
 
 /// video2dataset makes a subsampler only when it has `args`; any further setting would still ask for something.

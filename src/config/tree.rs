@@ -2,7 +2,8 @@
 
 use super::error::{At, Problem};
 use super::keys::{self, Key};
-use super::node::{self, Entry, Node, Value};
+use super::node::{Entry, Node, Value};
+use super::syntax;
 
 /// Lays the n-th override over the tree; sections that it needs are made.
 pub(super) fn lay_over(root: &mut Node, n: usize, given: &str) -> Result<(), Problem> {
@@ -11,7 +12,10 @@ pub(super) fn lay_over(root: &mut Node, n: usize, given: &str) -> Result<(), Pro
         return Err(Problem::new("", at, "not of the form key=value").help("write `-o storage.oom_shard_count=5`"));
     };
     let key = full_key(key.trim());
-    let mut value = node::parse(text).map_err(|problem| {
+    if key.split('.').any(str::is_empty) {
+        return Err(Problem::new("", at, "the key has an empty name in it").help("write `section.key=value`"));
+    }
+    let mut value = syntax::parse(text).map_err(|problem| {
         Problem::new(&key, at, format!("the value is not YAML: {}", problem.message))
             .help("text with special characters needs quotes of its own: `-o 'key=\"te: xt\"'`")
     })?;
@@ -30,14 +34,12 @@ fn full_key(key: &str) -> String {
 fn set(root: &mut Node, key: &str, value: Node, at: At) -> Result<(), Problem> {
     let mut node = root;
     for name in key.split('.') {
-        if name.is_empty() {
-            return Err(Problem::new("", at, format!("`{key}` has an empty name in it")));
-        }
         if node.value == Value::Null {
             node.value = Value::Map(Vec::new());
         }
         let Value::Map(entries) = &mut node.value else {
-            return Err(Problem::new(key, at, format!("there is no section to hold `{name}`: the config has a value")));
+            return Err(Problem::new(key, at, format!("cannot set `{name}` inside a value that is not a mapping"))
+                .help("override the whole value"));
         };
         let index = entries.iter().position(|entry| entry.key == name).unwrap_or_else(|| {
             entries.push(Entry { key: name.to_owned(), key_at: at, node: Node::null(at) });
@@ -60,11 +62,14 @@ pub(super) fn check_names(root: &mut Node) -> Vec<Problem> {
 
 fn check_section(node: &mut Node, section: &str, problems: &mut Vec<Problem>) {
     let Value::Map(entries) = &mut node.value else { return };
+    let open = keys::key(section).is_some_and(|key| key.open);
     entries.retain_mut(|entry| {
         let path = if section.is_empty() { entry.key.clone() } else { format!("{section}.{}", entry.key) };
         // A dot inside a name would look like a key of a section.
         let Some(key) = keys::key(&path).filter(|_| !entry.key.contains('.')) else {
-            problems.push(unknown(entry, section));
+            if !open {
+                problems.push(unknown(entry, section));
+            }
             return true;
         };
         if entry.node.value == Value::Null && !key.nullable {
@@ -87,7 +92,7 @@ fn unknown(entry: &Entry, section: &str) -> Problem {
 fn remedy(name: &str, section: &str) -> String {
     let elsewhere = |key: &&Key| !key.section && key.path.rsplit('.').next() == Some(name);
     if let Some(key) = keys::keys().iter().find(elsewhere) {
-        return format!("`{}` is the full key; give it there or with `-o`", key.path);
+        return format!("the full key is `{}`: move it into that section, or give it with `-o`", key.path);
     }
     if let Some(near) = nearest(name, keys::names(section)) {
         return format!("did you mean `{near}`?");

@@ -48,6 +48,12 @@ impl Found {
     pub fn add(&mut self, key: &str, message: impl Into<String>, help: impl Into<String>) {
         self.0.push(Problem::new(key, At::Nowhere, message).help(help));
     }
+
+    /// For two keys that do not fit together.
+    pub fn add_both(&mut self, key: &str, other: &'static str, message: impl Into<String>, help: impl Into<String>) {
+        let problem = Problem::new(key, At::Nowhere, message).help(help);
+        self.0.push(Problem { other_key: Some(other), ..problem });
+    }
 }
 
 /// Numbers against the ranges that the schema declares, so that editors, the manual and this check agree.
@@ -75,8 +81,9 @@ fn input(job: &Job, found: &mut Found) {
         let parquet = path.to_ascii_lowercase().ends_with(".parquet");
         if parquet != (job.input_format == InputFormat::Parquet) && has_table_extension(path) {
             let format = serde_json::to_string(&job.input_format).unwrap_or_default().replace('"', "");
-            found.add(
+            found.add_both(
                 "job.input_format",
+                "job.url_list",
                 format!("`{path}` does not look like {format}"),
                 "leave job.input_format out to take it from the file's name",
             );
@@ -107,9 +114,8 @@ fn local_path(key: &str, path: &str, found: &mut Found) {
     }
 }
 
-/// Fields of a sample's JSON that clipmill writes itself.
-const RESERVED: [&str; 8] =
-    ["key", "status", "error_message", "yt_meta_dict", "video_metadata", "clips", "cuts", "clip_subtitles"];
+/// Fields that every sample's JSON has anyway.
+const RESERVED: [&str; 5] = ["key", "status", "error_message", "yt_meta_dict", "url"];
 
 fn columns(job: &Job, found: &mut Found) {
     if job.url_col.is_empty() {
@@ -119,14 +125,17 @@ fn columns(job: &Job, found: &mut Found) {
         found.add("job.caption_col", "the column name is empty", "name a column, or null for no captions");
     }
     if job.caption_col.as_ref() == Some(&job.url_col) {
-        found.add("job.caption_col", "is the same column as job.url_col", "name the column that holds the captions");
+        found.add_both(
+            "job.caption_col",
+            "job.url_col",
+            "is the same column as job.url_col",
+            "name the column that holds the captions",
+        );
     }
     let mut seen = BTreeSet::new();
     for (n, column) in job.save_additional_columns.iter().enumerate() {
         let key = &format!("job.save_additional_columns.{n}");
-        let taken = RESERVED.contains(&column.as_str())
-            || column == "url"
-            || (column == "caption" && job.caption_col.is_some());
+        let taken = RESERVED.contains(&column.as_str()) || (column == "caption" && job.caption_col.is_some());
         if column.is_empty() {
             found.add(key, "a column name is empty", "remove it");
         } else if taken {
@@ -147,12 +156,14 @@ fn columns(job: &Job, found: &mut Found) {
     }
 }
 
+const MODALITIES: [&str; 2] = ["video", "audio"];
+
 fn encode_formats(job: &Job, found: &mut Found) {
     let key = "job.encode_formats";
     for (modality, extension) in &job.encode_formats {
         let key = &format!("job.encode_formats.{modality}");
-        if !["video", "audio"].contains(&modality.as_str()) {
-            let help = match nearest(modality, ["video", "audio"].into_iter()) {
+        if !MODALITIES.contains(&modality.as_str()) {
+            let help = match nearest(modality, MODALITIES.into_iter()) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => "available: `video`, `audio`".to_owned(),
             };
@@ -170,14 +181,14 @@ fn encode_formats(job: &Job, found: &mut Found) {
             found.add(key, format!("`.{extension}` members hold metadata"), "use a media extension: `mp4`");
         }
     }
-    match job.encode_formats.len() {
-        0 => found.add(key, "nothing to fetch", "write `{video: mp4}`, or leave the key out"),
-        1 => {}
-        _ => found.add(
+    if job.encode_formats.is_empty() {
+        found.add(key, "nothing to fetch", "write `{video: mp4}`, or leave the key out");
+    } else if MODALITIES.iter().all(|modality| job.encode_formats.contains_key(*modality)) {
+        found.add(
             key,
-            "more than one modality is not available in this version: audio is not taken out of video files",
+            "`video` and `audio` together are not available in this version: sound is not taken out of video files",
             "ask for one: `{video: mp4}` or `{audio: mp3}`; a video file keeps its sound",
-        ),
+        );
     }
 }
 
@@ -243,8 +254,9 @@ fn one_of(key: &str, word: &str, known: &[&str], message: String, help: &str, fo
 fn times(config: &Config, found: &mut Found) {
     let distribution = &config.distribution;
     if distribution.lease_ttl < 3.0 * distribution.heartbeat {
-        found.add(
+        found.add_both(
             "distribution.lease_ttl",
+            "distribution.heartbeat",
             format!(
                 "must be at least three heartbeats ({} s), not {} s: one late heartbeat would cost a rank its shard",
                 3.0 * distribution.heartbeat,
@@ -255,8 +267,9 @@ fn times(config: &Config, found: &mut Found) {
     }
     let reading = &config.reading;
     if reading.connect_timeout > reading.total_timeout {
-        found.add(
+        found.add_both(
             "reading.connect_timeout",
+            "reading.total_timeout",
             format!("is longer than reading.total_timeout ({} s)", reading.total_timeout),
             "lower it, or raise reading.total_timeout",
         );

@@ -1,0 +1,135 @@
+//! The configs that video2dataset ships.
+
+use clipmill::config::{self, Config, IncrementalMode, InputFormat, SHIPPED};
+
+use crate::{load_bytes, loaded, refused_briefly};
+
+const DEFAULT: &str = include_str!("fixtures/default.yaml");
+const DOWNSAMPLE_ML: &str = include_str!("fixtures/downsample_ml.yaml");
+const OPTICAL_FLOW: &str = include_str!("fixtures/optical_flow.yaml");
+const CAPTION: &str = include_str!("fixtures/caption.yaml");
+
+#[test]
+fn its_default_is_our_default() {
+    assert_eq!(loaded(DEFAULT, &[]), Config::default());
+    assert!(load_bytes(DEFAULT.as_bytes(), &[]).unwrap().warnings(false).is_none());
+}
+
+#[test]
+fn what_asks_for_a_subsampler_is_refused_by_its_name_and_for_nothing_else() {
+    insta::assert_snapshot!(refused_briefly(DOWNSAMPLE_ML, &[]), @r"
+    job.yaml:3:9: subsampling.ResolutionSubsampler: not available in this version; only whole videos, as fetched, can be stored
+    job.yaml:7:9: subsampling.FrameSubsampler: not available in this version; only whole videos, as fetched, can be stored
+    job.yaml:10:9: subsampling.CutDetectionSubsampler: not available in this version; only whole videos, as fetched, can be stored
+    job.yaml:17:9: subsampling.ClippingSubsampler: not available in this version; only whole videos, as fetched, can be stored
+    job.yaml:23:9: subsampling.FFProbeSubsampler: not available in this version; only whole videos, as fetched, can be stored
+    ");
+    insta::assert_snapshot!(refused_briefly(OPTICAL_FLOW, &[]), @"job.yaml:3:9: subsampling.OpticalFlowSubsampler: not available in this version; only whole videos, as fetched, can be stored");
+    insta::assert_snapshot!(refused_briefly(CAPTION, &[]), @"job.yaml:3:9: subsampling.CaptionSubsampler: not available in this version; only whole videos, as fetched, can be stored");
+}
+
+#[test]
+fn without_its_subsamplers_each_of_them_loads() {
+    for yaml in [DOWNSAMPLE_ML, OPTICAL_FLOW, CAPTION] {
+        let config = loaded(yaml, &["subsampling={}"]);
+        assert_eq!(config.storage, Config::default().storage);
+    }
+    let caption = loaded(CAPTION, &["subsampling={}"]);
+    assert_eq!((caption.distribution.processes_count, caption.distribution.thread_count), (1, 8));
+    let warnings = load_bytes(CAPTION.as_bytes(), &["subsampling={}"]).unwrap().warnings(false).unwrap();
+    assert!(warnings.contains("reading.dataloader_args: has no effect in this version"), "{warnings}");
+}
+
+#[test]
+fn a_subsampler_without_args_is_off_as_it_was_there() {
+    for off in ["null", "{}", "{args: null}"] {
+        loaded(&format!("subsampling: {{ResolutionSubsampler: {off}}}"), &[]);
+    }
+    refused_briefly("subsampling: {CutDetectionSubsampler: {cuts_are_clips: true, args: null}}", &[]);
+}
+
+#[test]
+fn further_options_of_yt_dlp_pass() {
+    let config = loaded("reading: {yt_args: {yt_metadata_args: {get_info: no, skip_playlist: 3}}}", &[]);
+    let args = config.reading.yt_args.yt_metadata_args.unwrap();
+    assert!(!args.get_info);
+    assert_eq!(args.other.get("skip_playlist"), Some(&serde_json::json!(3)));
+}
+
+#[test]
+fn null_is_the_default() {
+    let yaml = "job: {encode_formats: null, save_additional_columns: ~, url_list: }\nsubsampling: null\nreading:\n\
+                storage: ~\ndistribution: {distributor_args: null, thread_count: null}\n";
+    assert_eq!(loaded(yaml, &[]), Config::default());
+    for empty in ["", "\n\n", "# nothing but a comment\n", "---\n", "{}", "\u{feff}"] {
+        assert_eq!(loaded(empty, &[]), Config::default(), "{empty:?}");
+    }
+}
+
+#[test]
+fn null_stays_null_where_it_means_none() {
+    let config = loaded("reading: {yt_args: {yt_metadata_args: null}}", &[]);
+    assert_eq!(config.reading.yt_args.yt_metadata_args, None);
+}
+
+#[test]
+fn yaml_1_1_booleans_and_anchors_and_merge_keys() {
+    let yaml = "\
+job: {url_col: on, enable_wandb: off}
+reading: &common {honour_opt_out: No, allow_local_paths: YES}
+distribution: {mpi: off}
+subsampling:
+  NoOpSubsampler: &noop {args: {a: 1, b: 2}}
+";
+    let config = loaded(yaml, &[]);
+    assert_eq!(config.job.url_col, "on");
+    assert!(!config.reading.honour_opt_out && config.reading.allow_local_paths);
+
+    let merged = loaded("subsampling:\n  NoOpSubsampler:\n    args: &x {a: 1, b: 2}\n    more: {<<: *x, b: 3}\n", &[]);
+    let noop = &merged.subsampling["NoOpSubsampler"];
+    assert_eq!(noop["more"], serde_json::json!({"a": 1, "b": 3}));
+}
+
+#[test]
+fn sizes_may_have_units() {
+    let config = loaded("reading: {max_bytes: 500MB}\ndistribution: {memory_budget: 1 GiB}", &[]);
+    assert_eq!((config.reading.max_bytes, config.distribution.memory_budget), (500_000_000, 1 << 30));
+}
+
+#[test]
+fn the_tables_name_tells_the_format_unless_it_is_given() {
+    let format = |list: &str| loaded("", &[&format!("url_list={list}")]).job.input_format;
+    assert_eq!(format("a.PARQUET"), InputFormat::Parquet);
+    assert_eq!(format("[a.tsv, b.tsv]"), InputFormat::Tsv);
+    assert_eq!(format("a.txt"), InputFormat::Txt);
+    assert_eq!(format("a.csv"), InputFormat::Csv);
+    assert_eq!(format("folder"), InputFormat::Csv);
+    let given = loaded("job: {url_list: a.txt, input_format: csv}", &[]);
+    assert_eq!(given.job.input_format, InputFormat::Csv);
+}
+
+#[test]
+fn shipped_configs_load_by_name_and_by_file() {
+    for (name, text) in SHIPPED {
+        let by_name = config::load(name.as_ref(), &[]).unwrap();
+        assert_eq!(by_name.config, loaded(text, &[]));
+        assert_eq!(by_name.config, Config::default(), "configs/{name}.yaml says that it states the defaults");
+        assert!(by_name.warnings(false).is_none());
+        assert!(by_name.require_input().unwrap_err().to_string().contains("-o url_list="));
+    }
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/configs");
+    let files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(files.len(), SHIPPED.len(), "every file of configs/ is in the binary");
+    for file in files {
+        config::load(&file, &[]).unwrap();
+    }
+}
+
+#[test]
+fn modes_have_their_documented_words() {
+    let mode = |word: &str| loaded("", &[&format!("incremental_mode={word}")]).job.incremental_mode;
+    assert_eq!(mode("incremental"), IncrementalMode::Incremental);
+    assert_eq!(mode("overwrite"), IncrementalMode::Overwrite);
+    assert_eq!(mode("extend"), IncrementalMode::Extend);
+    assert_eq!(mode("retry_failed"), IncrementalMode::RetryFailed);
+}
