@@ -24,6 +24,7 @@
 //! | [`job`] | wires the rooms: plans, takes shards, feeds samples, drains | formats |
 //! | [`telemetry`] | tracing, progress | |
 
+pub mod audit;
 pub mod cli;
 pub mod cluster;
 pub mod config;

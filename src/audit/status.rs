@@ -93,7 +93,7 @@ impl StatusReport {
 
 fn running(storage: &dyn Storage, plan: &Plan) -> Result<Vec<Running>, LedgerError> {
     let keys = plan.keys();
-    let leases = survey(storage)?.into_iter().map(|lease| Running {
+    let leases = survey(storage, plan)?.into_iter().map(|lease| Running {
         shard: keys.shard(lease.shard),
         attempt: lease.attempt,
         host: lease.owner.host,

@@ -10,10 +10,10 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::{InspectError, inspect};
-use crate::ledger::Plan;
+use crate::ledger::{Plan, hex};
 use crate::sample::{KeyFormat, Status};
 use crate::sink::outcomes::{SampleOutcome, read_outcomes, row_key};
-use crate::sink::stats::{Stats, hex};
+use crate::sink::stats::Stats;
 
 /// Something that is not as the commit record says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -55,7 +55,7 @@ pub fn verify(output: &Path, plan: &Plan, full: bool) -> VerifyReport {
         report.committed += 1;
         report.rows += stats.counts.count;
         report.successes += stats.counts.successes;
-        report.bytes += stats.clipmill.files.values().map(|file| file.bytes).sum::<u64>();
+        report.bytes += stats.clipmill.record.files.values().map(|file| file.bytes).sum::<u64>();
     }
     report
 }
@@ -88,7 +88,7 @@ impl Shard<'_> {
         if stats.counts.count != u64::from(rows) {
             self.find(&record, format!("accounts for {} rows; the plan has {rows}", stats.counts.count));
         }
-        for (file, recorded) in &stats.clipmill.files {
+        for (file, recorded) in &stats.clipmill.record.files {
             match std::fs::metadata(self.output.join(file)) {
                 Err(error) => self.find(file, format!("cannot be found: {error}")),
                 Ok(meta) if meta.len() != recorded.bytes => {
@@ -105,7 +105,7 @@ impl Shard<'_> {
     }
 
     fn check_bytes(&mut self, stats: &Stats) {
-        for (file, recorded) in &stats.clipmill.files {
+        for (file, recorded) in &stats.clipmill.record.files {
             match sha256(&self.output.join(file)) {
                 Err(error) => self.find(file, format!("cannot be read: {error}")),
                 Ok(sum) if sum != recorded.sha256 => {

@@ -31,6 +31,14 @@ impl Exit {
             Exit::WorkLeft => 75,
         }
     }
+
+    /// The exit with this code.
+    pub fn of_code(code: u8) -> Self {
+        [Exit::Complete, Exit::Usage, Exit::TooManyFailed, Exit::WorkLeft]
+            .into_iter()
+            .find(|exit| exit.code() == code)
+            .unwrap_or(Exit::Failure)
+    }
 }
 
 impl From<Exit> for ExitCode {

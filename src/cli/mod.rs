@@ -11,7 +11,6 @@ mod run;
 mod status;
 mod verify;
 
-pub mod config;
 
 use std::process::ExitCode;
 

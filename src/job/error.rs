@@ -20,22 +20,23 @@ pub enum JobError {
     #[error(transparent)]
     Fetch(#[from] crate::fetch::FetchSetupError),
     #[error(
-        "cannot hold media in the scratch folder {}: {source}; free space there, or choose another folder with \
+        "cannot hold media in the scratch folder {}: {why}; free space there, or choose another folder with \
          `-o tmp_dir=...`", folder.display()
     )]
-    Scratch { folder: PathBuf, source: String },
+    Scratch { folder: PathBuf, why: String },
     #[error("cannot start a thread: {source}; raise the limit on processes (`ulimit -u`)")]
     Thread { source: io::Error },
     #[error("cannot start the network runtime: {source}")]
     Runtime { source: io::Error },
-    #[error("a task of this rank failed: {source}; please report this")]
-    Task { source: String },
+    #[error("a task of this rank failed: {what}; please report this")]
+    Task { what: String },
     #[error("the writer of shard {shard} ended without a word; please report this")]
     WriterGone { shard: String },
     #[error("the committed shard {shard} cannot be read back: {reason}; check it with `clipmill verify`")]
     Unreadable { shard: String, reason: String },
-    #[error("{0}")]
-    Refused(String),
+    /// The plan, the folder and the config do not go together.
+    #[error("{message}")]
+    Refused { message: String, usage: bool },
 }
 
 impl JobError {
@@ -50,7 +51,12 @@ impl JobError {
             | JobError::Scratch { .. }
             | JobError::Thread { .. }
             | JobError::Runtime { .. }
-            | JobError::Refused(_) => Class::Job,
+            | JobError::Refused { .. } => Class::Job,
         }
+    }
+
+    /// Whether the user has to change the command, the config or the input (exit code 2).
+    pub fn is_usage(&self) -> bool {
+        matches!(self, JobError::Source(_) | JobError::Refused { usage: true, .. })
     }
 }

@@ -12,10 +12,14 @@
 mod error;
 mod feed;
 mod plan;
+mod prepare;
 mod rank;
 mod retry;
+mod start;
+mod summary;
 mod writer;
 
 pub use error::JobError;
-pub use plan::{PlanSummary, summarize};
-pub use rank::{Ending, RankJob, run};
+pub use plan::{PlanSummary, find_inputs, summarize};
+pub use rank::Ending;
+pub use start::{RankJob, run};

@@ -20,7 +20,7 @@ pub struct Prepared {
 
 /// Reads the shard's rows and all that need not be done again. Blocks on the file system.
 pub fn prepare(rank: &Rank, lease: &Lease) -> Result<Prepared, JobError> {
-    let rows = rank.plan.read_shard(rank.storage.as_ref(), lease.shard())?;
+    let rows = rank.work.plan.read_shard(rank.work.storage.as_ref(), lease.shard())?;
     let recovered = recover(lease)?;
     let mut kept = HashMap::new();
     if lease.retry().is_some() {

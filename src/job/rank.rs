@@ -1,7 +1,7 @@
 //! One rank's life: takes shards until the plan is done or a drain is asked for.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
@@ -26,24 +26,29 @@ const MAX_OPEN: usize = 4;
 #[derive(Debug, Clone, PartialEq)]
 pub enum Ending {
     /// Every shard of the plan is committed.
-    Complete,
+    Complete { too_many_failed: bool },
     /// Stopped early with work left.
     Drained { reason: String },
-    /// These shards failed too often; the others are committed.
-    GaveUp { shards: Vec<u64> },
+    /// These shards failed too often, with the last error of each; the others are committed.
+    GaveUp { shards: Vec<(String, String)> },
 }
 
-/// All that a rank works with.
-pub struct Rank {
+/// What a rank works with.
+pub struct Work {
     pub config: Arc<Config>,
-    pub placement: Arc<Placement>,
+    pub placement: Placement,
     pub stop: Stop,
     pub storage: Arc<dyn Storage>,
     pub plan: Arc<Plan>,
-    pub ledger: Arc<Ledger>,
+    pub ledger: Mutex<Ledger>,
+    pub progress: Arc<Progress>,
+}
+
+/// A rank at work.
+pub struct Rank {
+    pub work: Work,
     pub feeder: Arc<Feeder>,
     pub context: Arc<ShardContext>,
-    pub progress: Arc<Progress>,
 }
 
 type Shards = JoinSet<Result<ShardEnd, JobError>>;
@@ -58,9 +63,9 @@ impl Rank {
                 Ok(None) => {}
                 Ok(Some(ending)) => break ending,
                 Err(error) => {
-                    self.stop.request(Level::Drain, &format!("an error on this rank: {error}"));
+                    self.work.stop.request(Level::Drain, format!("an error on this rank: {error}"));
                     failed = Some(error);
-                    break Ending::Drained { reason: self.stop.reason() };
+                    break self.drained();
                 }
             }
         };
@@ -74,21 +79,25 @@ impl Rank {
 
     /// Opens a shard, or waits for something to happen.
     async fn step(self: &Arc<Self>, shards: &mut Shards) -> Result<Option<Ending>, JobError> {
-        if self.stop.level() != Level::Run {
-            return Ok(Some(Ending::Drained { reason: self.stop.reason() }));
+        if self.work.stop.level() != Level::Run {
+            return Ok(Some(self.drained()));
         }
-        let ledger = Arc::clone(&self.ledger);
-        let wait = match blocking(move || ledger.next()).await?? {
-            Next::Take(lease) => return self.open(lease, shards).await.map(|()| None),
-            Next::Complete if shards.is_empty() => return Ok(Some(Ending::Complete)),
-            Next::GaveUp(given_up) if shards.is_empty() => return Ok(Some(Ending::GaveUp { shards: given_up })),
+        let this = Arc::clone(self);
+        let wait = match blocking(move || this.next()).await?? {
+            Next::Take(lease) => return self.open(*lease, shards).await.map(|()| None),
+            Next::Complete if shards.is_empty() => return Ok(Some(Ending::Complete { too_many_failed: false })),
+            Next::GaveUp(given_up) if shards.is_empty() => {
+                let keys = self.work.plan.keys();
+                let shards = given_up.into_iter().map(|given_up| (keys.shard(given_up.shard), given_up.error));
+                return Ok(Some(Ending::GaveUp { shards: shards.collect() }));
+            }
             Next::Complete | Next::GaveUp(_) => Duration::from_secs(1),
             Next::Wait(wait) => wait,
         };
         tokio::select! {
             Some(end) = shards.join_next() => self.ended(end)?,
             () = tokio::time::sleep(wait) => {}
-            () = self.stop.reached(Level::Drain) => {}
+            () = self.work.stop.reached(Level::Drain) => {}
         }
         Ok(None)
     }
@@ -137,7 +146,7 @@ impl Rank {
             context: Arc::clone(&self.context),
             lease,
             rows: prepared.row_count,
-            heartbeat: Duration::from_secs_f64(self.config.distribution.heartbeat),
+            heartbeat: Duration::from_secs_f64(self.work.config.distribution.heartbeat),
             received,
             written: written_tx,
         };
@@ -148,19 +157,28 @@ impl Rank {
             .map_err(|source| JobError::Thread { source })?;
         let fed = self.feeder.feed(feed).await;
         let end = end.await.map_err(|_| JobError::WriterGone { shard: name })?;
-        fed.map_err(|source| JobError::Scratch { folder: self.scratch(), source: source.to_string() })?;
+        fed.map_err(|source| JobError::Scratch { folder: self.scratch(), why: source.to_string() })?;
         end
     }
 
+    fn next(&self) -> Result<Next, JobError> {
+        let mut ledger = self.work.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(ledger.next()?)
+    }
+
+    fn drained(&self) -> Ending {
+        Ending::Drained { reason: self.work.stop.reason().unwrap_or_default() }
+    }
+
     fn scratch(&self) -> PathBuf {
-        self.placement.scratch.clone()
+        self.work.placement.scratch.clone()
     }
 
     /// Takes note of a shard's end. Only an error that no shard can survive comes back.
     fn ended(&self, end: Result<Result<ShardEnd, JobError>, tokio::task::JoinError>) -> Result<(), JobError> {
-        match end.map_err(|error| JobError::Task { source: error.to_string() })? {
+        match end.map_err(|error| JobError::Task { what: error.to_string() })? {
             Ok(ShardEnd::Committed(counts)) => {
-                Progress::add(&self.progress.shards_committed, 1);
+                Progress::add(&self.work.progress.shards_committed, 1);
                 tracing::debug!(rows = counts.count, successes = counts.successes, "shard committed");
                 Ok(())
             }
@@ -180,7 +198,7 @@ impl Rank {
 
 /// Runs file-system work off the network's threads.
 pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, JobError> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| JobError::Task { source: error.to_string() })
+    tokio::task::spawn_blocking(work).await.map_err(|error| JobError::Task { what: error.to_string() })
 }
 
 /// The slots for samples in flight.

@@ -23,7 +23,7 @@ pub fn keep(rank: &Rank, lease: &Lease, rows: &[Row]) -> Result<Vec<Finished>, J
         }
         Err(error) => return Err(error),
     };
-    let keys: KeyFormat = rank.plan.keys();
+    let keys: KeyFormat = rank.work.plan.keys();
     let kept = rows.iter().filter_map(|row| old.finished(&keys.sample(lease.shard(), row.index), row, &rank.feeder.format));
     Ok(kept.collect())
 }
@@ -39,14 +39,14 @@ struct Committed {
 impl Committed {
     fn open(rank: &Rank, name: &str) -> Result<Self, JobError> {
         let unreadable = |reason: String| JobError::Unreadable { shard: name.to_owned(), reason };
-        let sidecar = rank.storage.read(&format!("{name}.parquet"))?;
+        let sidecar = rank.work.storage.read(&format!("{name}.parquet"))?;
         let outcomes = read_outcomes(sidecar).map_err(|error| unreadable(error.to_string()))?;
         let failures = outcomes.into_iter().filter_map(|outcome| {
             let key = outcome.row_key().to_owned();
             outcome.failure.map(|failure| (key, failure))
         });
         let failures = failures.collect();
-        let file = rank.storage.open(&format!("{name}.tar"))?;
+        let file = rank.work.storage.open(&format!("{name}.tar"))?;
         let mut reader = TarReader::new(Box::new(file) as Box<dyn crate::sample::ReadSeek>)
             .map_err(|error| unreadable(error.to_string()))?;
         let outputs = read_outputs(&mut reader).map_err(|error| unreadable(error.to_string()))?;

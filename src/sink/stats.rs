@@ -70,7 +70,8 @@ pub struct Writer {
     pub world: u32,
     /// Job id as `slurm:1234`.
     pub job: Option<String>,
-    pub step: Option<String>,
+    /// Starts of the job before this one.
+    pub restart: u32,
 }
 
 /// The commit record: its presence, valid, is "done".

@@ -1,0 +1,225 @@
+//! From a configuration to a rank at work.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use indicatif::MultiProgress;
+use serde::{Deserialize, Serialize};
+
+use super::feed::Feeder;
+use super::rank::{Ending, Rank, Work, slots};
+use super::{JobError, plan};
+use crate::cluster::{MpiSession, Placement, Stop};
+use crate::config::{Config, IncrementalMode};
+use crate::fetch::Fetcher;
+use crate::ledger::storage::{LocalStorage, Storage};
+use crate::ledger::{Ledger, Mode, Options, Owner, Plan, hex};
+use crate::sample::Budget;
+use crate::sink::stats::Writer;
+use crate::sink::{SampleFormat, ShardContext};
+use crate::telemetry::{FailureLog, JobCount, Progress, Reporter};
+
+/// Rows that may be finished ahead of the first unwritten one, per transfer in flight.
+const WINDOW_PER_SLOT: u32 = 16;
+
+/// How long ranks wait for rank 0's plan. Long tables take minutes; a rank 0 that dies ends the wait earlier.
+const PLAN_PATIENCE: Duration = Duration::from_secs(4 * 3600);
+
+/// Threads that move network bytes; one carries several GB/s, so more would only take CPUs from decoding and hashing.
+const NETWORK_THREADS: usize = 2;
+
+/// What a run is given.
+pub struct RankJob {
+    pub config: Config,
+    /// Input tables.
+    pub inputs: Vec<PathBuf>,
+    pub placement: Placement,
+    pub stop: Stop,
+    pub bars: MultiProgress,
+}
+
+/// Runs one rank to its end. `session` joins the ranks of one launcher call, where MPI works.
+pub fn run(job: RankJob, mut session: Option<&mut MpiSession>) -> Result<Ending, JobError> {
+    let storage: Arc<dyn Storage> = Arc::new(LocalStorage::new(&job.config.job.output_folder));
+    let owner = Owner::current(
+        job.placement.host.clone(),
+        job.placement.job.clone(),
+        job.placement.rank,
+        job.placement.restart,
+    );
+    let planned = agree_on_plan(&job, &storage, &owner, session.as_deref_mut());
+    if let Some(session) = session {
+        session.settle(Duration::from_secs(30));
+    }
+    let Some(plan) = planned? else {
+        return Ok(Ending::Drained { reason: job.stop.reason().unwrap_or_default() });
+    };
+    let plan = Arc::new(plan);
+    let (rows, shards) = (plan.rows(), plan.shards());
+    if job.placement.rank == 0 {
+        tracing::info!("{rows} rows in {shards} shards");
+    }
+    let config = Arc::new(job.config);
+    let mode = match config.job.incremental_mode {
+        IncrementalMode::RetryFailed => match plan::retry_list(&config, &storage, &plan, &owner, &job.stop)? {
+            Some(list) => Mode::RetryFailed(list),
+            None => return Ok(Ending::Drained { reason: job.stop.reason().unwrap_or_default() }),
+        },
+        _ => Mode::Normal,
+    };
+    let options = Options {
+        rank: job.placement.rank,
+        world: job.placement.world,
+        lease_ttl: Duration::from_secs_f64(config.distribution.lease_ttl),
+        mode,
+        max_shard_retry: config.job.max_shard_retry,
+        fsync: config.distribution.fsync,
+        ..Options::default()
+    };
+    let ledger = Ledger::open(Arc::clone(&storage), Arc::clone(&plan), owner, options)?;
+    let progress = Arc::new(Progress::default());
+    let speaks = job.placement.rank == 0;
+    let count: Option<JobCount> = speaks.then(|| committed_counter(Arc::clone(&storage)));
+    let reporter = Reporter::start(Arc::clone(&progress), &job.bars, rows, shards, count);
+    let rank = Rank {
+        feeder: Arc::new(feeder(&config, &job.placement, &plan, &job.stop, &progress)?),
+        context: Arc::new(context(&config, &job.placement, &plan)),
+        work: Work {
+            config,
+            placement: job.placement,
+            stop: job.stop,
+            storage,
+            plan,
+            ledger: Mutex::new(ledger),
+            progress,
+        },
+    };
+    let runtime = runtime(rank.work.placement.cpus)?;
+    let rank = Arc::new(rank);
+    let ending = runtime.block_on(Arc::clone(&rank).work());
+    // Transfers that were given up must not hold the process.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    drop(reporter);
+    let ending = ending?;
+    if speaks { super::summary::close(&rank.work, ending) } else { Ok(ending) }
+}
+
+/// What rank 0 tells the others of the plan.
+#[derive(Debug, Serialize, Deserialize)]
+enum Planned {
+    Ready,
+    Stopped,
+    Failed { message: String, usage: bool },
+}
+
+/// Makes or checks the plan: with MPI on rank 0 alone; without, by whoever gets the planner's lease.
+fn agree_on_plan(
+    job: &RankJob,
+    storage: &Arc<dyn Storage>,
+    owner: &Owner,
+    session: Option<&mut MpiSession>,
+) -> Result<Option<Plan>, JobError> {
+    let make = || plan::ensure(&job.config, &job.inputs, &job.placement, storage, owner, &job.stop);
+    let Some(session) = session else { return make() };
+    let (made, word) = if session.rank() == 0 {
+        let made = make();
+        let word = match &made {
+            Ok(Some(_)) => Planned::Ready,
+            Ok(None) => Planned::Stopped,
+            Err(error) => Planned::Failed { message: error.to_string(), usage: error.is_usage() },
+        };
+        (Some(made), word)
+    } else {
+        (None, Planned::Stopped)
+    };
+    let told = session.broadcast(&serde_json::to_vec(&word).unwrap_or_default(), PLAN_PATIENCE);
+    if let Some(made) = made {
+        return made;
+    }
+    match told.map(|bytes| serde_json::from_slice(&bytes)) {
+        Ok(Ok(Planned::Ready)) => match Plan::load(storage.as_ref())? {
+            Some(plan) => Ok(Some(plan)),
+            // Rank 0's file is not visible here yet: the slow way is the sure one.
+            None => make(),
+        },
+        Ok(Ok(Planned::Stopped)) => Ok(None),
+        Ok(Ok(Planned::Failed { message, usage })) => Err(JobError::Refused { message, usage }),
+        Ok(Err(_)) | Err(_) => {
+            tracing::warn!("MPI was lost while waiting for the plan; going on without it");
+            make()
+        }
+    }
+}
+
+fn runtime(cpus: u32) -> Result<tokio::runtime::Runtime, JobError> {
+    let threads = NETWORK_THREADS.min(cpus.max(1) as usize);
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
+        .thread_name("network")
+        .enable_all()
+        .build()
+        .map_err(|source| JobError::Runtime { source })
+}
+
+fn feeder(
+    config: &Config,
+    placement: &Placement,
+    plan: &Plan,
+    stop: &Stop,
+    progress: &Arc<Progress>,
+) -> Result<Feeder, JobError> {
+    let threads = config.distribution.thread_count;
+    let budget = Budget::new(config.distribution.memory_budget);
+    let scratch = Arc::new(placement.scratch.clone());
+    Ok(Feeder {
+        fetcher: Fetcher::new(&config.reading, threads, placement.world, budget, scratch)?,
+        slots: slots(threads),
+        window: threads.saturating_mul(WINDOW_PER_SLOT),
+        format: SampleFormat::new(plan.columns()),
+        keys: plan.keys(),
+        extension: media_extension(config),
+        stop: stop.clone(),
+        progress: Arc::clone(progress),
+        failures: FailureLog::default(),
+    })
+}
+
+/// The extension of the one media member that a download makes.
+fn media_extension(config: &Config) -> String {
+    let formats = &config.job.encode_formats;
+    formats.get("video").or_else(|| formats.get("audio")).cloned().unwrap_or_else(|| "mp4".into())
+}
+
+fn context(config: &Config, placement: &Placement, plan: &Plan) -> ShardContext {
+    ShardContext {
+        columns: plan.columns().to_vec(),
+        failed_samples: config.storage.failed_samples,
+        fsync: config.distribution.fsync,
+        config_hash: config_hash(config),
+        writer: Writer {
+            host: placement.host.clone(),
+            rank: placement.rank,
+            world: placement.world,
+            job: placement.job.clone(),
+            restart: placement.restart,
+        },
+    }
+}
+
+/// Hex SHA-256 over the settings that decide the output.
+fn config_hash(config: &Config) -> String {
+    let mut hasher = sha2::Sha256::default();
+    for (key, value) in config.fingerprint() {
+        sha2::Digest::update(&mut hasher, format!("{key}={value}\n"));
+    }
+    hex(&sha2::Digest::finalize(hasher))
+}
+
+/// Counts commit records by one look at the folder.
+fn committed_counter(storage: Arc<dyn Storage>) -> JobCount {
+    Box::new(move || {
+        let names = storage.list("").ok()?;
+        Some(names.iter().filter(|name| name.ends_with("_stats.json")).count() as u64)
+    })
+}
