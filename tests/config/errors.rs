@@ -7,6 +7,7 @@ use clipmill::config;
 use clipmill::error::Class;
 
 use crate::{refused, refused_briefly};
+use proptest::prelude::*;
 
 #[test]
 fn an_unknown_key_names_the_nearest() {
@@ -450,4 +451,81 @@ fn later_rooms_can_point_at_a_key() {
     ");
     let error = loaded.refuse("storage.oom_shard_count", "99999 shards are not enough", "raise it");
     assert!(error.to_string().contains("job.yaml: storage.oom_shard_count: 99999 shards"), "{error}");
+}
+
+/// Pieces that YAML and this config give a meaning to.
+fn soup() -> impl Strategy<Value = String> {
+    let pieces = prop::sample::select(vec![
+        "job",
+        "reading",
+        "storage",
+        "subsampling",
+        "url_list",
+        "timeout",
+        "yt_args",
+        "number_sample_per_shard",
+        ": ",
+        ":",
+        "\n",
+        "\n  ",
+        "\n    ",
+        "- ",
+        "[",
+        "]",
+        "{",
+        "}",
+        ", ",
+        "&a ",
+        "*a",
+        "<<: *a",
+        "!!str ",
+        "!x ",
+        "|\n",
+        ">\n",
+        "\"",
+        "'",
+        "#",
+        "---\n",
+        "...\n",
+        "\t",
+        "null",
+        "~",
+        "1",
+        "-5",
+        "1e400",
+        ".nan",
+        "99999999999999999999999999999999999999999",
+        "${HOME}",
+        "$",
+        "\r\n",
+        "\u{feff}",
+        "\0",
+        "\u{1b}",
+        "😀",
+        "ü",
+        "? ",
+        "%YAML 1.2\n",
+        "@",
+        "=",
+        ".",
+        "mp4",
+        "s3://",
+    ]);
+    prop::collection::vec(pieces, 0..24).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Neither loads nor complaints panic, and no complaint speaks to the terminal.
+    #[test]
+    fn nothing_that_can_be_typed_brings_it_down(yaml in soup(), key in soup(), value in soup()) {
+        if let Err(error) = crate::load_bytes(yaml.as_bytes(), &[&format!("{key}={value}"), &value]) {
+            let text = error.render(false);
+            prop_assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{:?}", text);
+        }
+        if let Err(error) = crate::load_bytes(yaml.as_bytes(), &[&format!("job.url_col={value}")]) {
+            let _ = error.render(true);
+        }
+    }
 }

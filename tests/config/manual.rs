@@ -48,10 +48,12 @@ const VIDEO2DATASET: [&str; 39] = [
 /// The table of one section, as it must stand in the manual.
 fn table(section: &str) -> String {
     let mut text = "| key | type | default | meaning | from |\n| --- | --- | --- | --- | --- |\n".to_owned();
-    let inside = |key: &&Key| !key.section && (key.path == section || key.path.starts_with(&format!("{section}.")));
-    for Key { path, kind, default, description, .. } in keys().iter().filter(inside) {
+    let below = format!("{section}.");
+    let inside = |key: &&Key| key.path.starts_with(&below) || (key.path == section && !key.section);
+    for Key { path, kind, default, description, section, .. } in keys().iter().filter(inside) {
+        let default = if *section { String::new() } else { format!("`{default}`") };
         let from = if VIDEO2DATASET.contains(&path.as_str()) { "video2dataset" } else { "clipmill" };
-        text.push_str(&format!("| `{path}` | {kind} | `{default}` | {description} | {from} |\n"));
+        text.push_str(&format!("| `{path}` | {kind} | {default} | {description} | {from} |\n"));
     }
     text
 }
