@@ -60,7 +60,7 @@ pub enum ConfigCommandError {
     /// Exit code 2.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// Nobody reads our output.
+    /// A full disk, say.
     #[error("cannot write to stdout: {0}")]
     Output(#[from] io::Error),
 }
@@ -96,7 +96,9 @@ fn pretty(value: &serde_json::Value) -> String {
 
 fn print(text: &str) -> Result<(), ConfigCommandError> {
     let mut stdout = io::stdout().lock();
-    stdout.write_all(text.as_bytes())?;
-    stdout.flush()?;
-    Ok(())
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        // `clipmill config show … | head` has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        outcome => Ok(outcome?),
+    }
 }

@@ -36,7 +36,7 @@ impl Loaded {
 
     /// What the user should know although nothing is wrong; each with its place, ready to print.
     pub fn warnings(&self, colour: bool) -> Option<String> {
-        (!self.warnings.is_empty()).then(|| render::report(&self.source, &self.warnings, colour))
+        (!self.warnings.is_empty()).then(|| render::warnings(&self.source, &self.warnings, colour))
     }
 
     /// An error that points at a key, for what only shows later (a column that the table does not have).
@@ -124,8 +124,8 @@ fn locate(mut problem: Problem, tree: &Node) -> Problem {
     // Where two keys do not fit together, the one that was written down is the one to look at.
     let mut key = [problem.key.as_str()].into_iter().chain(problem.other_key).find(written).unwrap_or(&problem.key);
     loop {
-        if let Some(node) = tree.find(key) {
-            problem.at = node.at;
+        if let Some(at) = tree.place_of(key) {
+            problem.at = at;
             break;
         }
         match key.rsplit_once('.') {

@@ -52,6 +52,19 @@ impl Node {
         }
     }
 
+    /// Where to look for the value at a dotted key: at its name, where a block begins on a later line.
+    pub fn place_of(&self, key: &str) -> Option<At> {
+        let node = self.find(key)?;
+        let (above, name) =
+            key.rsplit_once('.').map_or((self, key), |(above, name)| (self.find(above).unwrap_or(self), name));
+        let Value::Map(entries) = &above.value else { return Some(node.at) };
+        let named = entries.iter().find(|entry| entry.key == name).map(|entry| entry.key_at);
+        match (named, node.at) {
+            (Some(At::File(key)), At::File(value)) if key.line < value.line => Some(At::File(key)),
+            _ => Some(node.at),
+        }
+    }
+
     /// Replaces all places by `at`: what an override says has no line of its own.
     pub fn relocate(&mut self, at: At) {
         self.at = at;

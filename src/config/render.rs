@@ -19,8 +19,17 @@ const PLAIN: Style = Style { red: "", blue: "", bold: "", reset: "" };
 
 /// All problems, one after the other, without a newline at the end.
 pub(super) fn report(source: &Source, problems: &[Problem], colour: bool) -> String {
+    blocks(source, problems, "", colour)
+}
+
+/// The same for what does not stop a run.
+pub(super) fn warnings(source: &Source, problems: &[Problem], colour: bool) -> String {
+    blocks(source, problems, "warning: ", colour)
+}
+
+fn blocks(source: &Source, problems: &[Problem], word: &str, colour: bool) -> String {
     let style = if colour { COLOUR } else { PLAIN };
-    let blocks: Vec<String> = problems.iter().map(|problem| block(source, problem, &style)).collect();
+    let blocks: Vec<String> = problems.iter().map(|problem| block(source, problem, word, &style)).collect();
     blocks.join("\n\n")
 }
 
@@ -29,9 +38,10 @@ pub(super) fn help_line(help: Option<&str>) -> String {
     help.map(|help| format!("\n  = help: {help}")).unwrap_or_default()
 }
 
-fn block(source: &Source, problem: &Problem, style: &Style) -> String {
+fn block(source: &Source, problem: &Problem, word: &str, style: &Style) -> String {
     let Style { blue, bold, reset, .. } = style;
-    let mut text = format!("{bold}{}: {}{reset}", place(source, problem.at), printable(&problem.to_string()));
+    let said = if names_its_key(source, problem) { problem.message.clone() } else { problem.to_string() };
+    let mut text = format!("{bold}{}: {word}{}{reset}", place(source, problem.at), printable(&said));
     let mut margin = 1;
     if let At::File(span) = problem.at
         && let Some(line) = source.text.lines().nth((span.line - 1) as usize)
@@ -44,6 +54,13 @@ fn block(source: &Source, problem: &Problem, style: &Style) -> String {
         let _ = write!(text, "\n{:margin$} {blue}={reset} help: {}", "", printable(help));
     }
     text
+}
+
+/// Whether the place says the key already: `-o reading.timeout=0`.
+fn names_its_key(source: &Source, problem: &Problem) -> bool {
+    let At::Override(n) = problem.at else { return false };
+    let given = source.overrides.get(n).and_then(|given| given.split_once('=')).map_or("", |(key, _)| key.trim());
+    problem.key == given || problem.key.strip_prefix("job.") == Some(given)
 }
 
 fn place(source: &Source, at: At) -> String {

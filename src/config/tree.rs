@@ -90,6 +90,11 @@ fn unknown(entry: &Entry, section: &str) -> Problem {
 }
 
 fn remedy(name: &str, section: &str) -> String {
+    if let Some((above, last)) = name.rsplit_once('.')
+        && keys::key(name).is_some()
+    {
+        return format!("in the file, write `{last}` inside the section `{above}`; only `-o` takes dots");
+    }
     let elsewhere = |key: &&Key| !key.section && key.path.rsplit('.').next() == Some(name);
     if let Some(key) = keys::keys().iter().find(elsewhere) {
         return format!("the full key is `{}`: move it into that section, or give it with `-o`", key.path);

@@ -58,7 +58,11 @@ impl Found {
 
 /// Numbers against the ranges that the schema declares, so that editors, the manual and this check agree.
 fn ranges(config: &Config) -> Vec<Problem> {
-    let Ok(values) = serde_json::to_value(config) else { return Vec::new() };
+    // Everything else that reads a config (fingerprint, show) may then rely on it.
+    let values = match serde_json::to_value(config) {
+        Ok(values) => values,
+        Err(error) => return vec![Problem::new("", At::Nowhere, format!("cannot be written as JSON: {error}"))],
+    };
     keys::keys().iter().filter_map(|key| out_of_range(key, lookup(&values, &key.path)?)).collect()
 }
 
@@ -72,12 +76,21 @@ fn out_of_range(key: &keys::Key, value: &Json) -> Option<Problem> {
         return Some(Problem::new(&key.path, At::Nowhere, "must be a finite number"));
     }
     let number = value.as_f64().filter(|number| !key.range.holds(*number))?;
-    Some(Problem::new(&key.path, At::Nowhere, format!("must be {}, not {number}", key.range)))
+    let shown = if number.abs() < 1e15 { number.to_string() } else { format!("{number:e}") };
+    Some(Problem::new(&key.path, At::Nowhere, format!("must be {}, not {shown}", key.range)))
 }
 
 fn input(job: &Job, found: &mut Found) {
     for (n, path) in job.url_list.iter().enumerate() {
-        local_path(&format!("job.url_list.{n}"), path, found);
+        let key = format!("job.url_list.{n}");
+        local_path(&key, path, found);
+        if job.url_list.iter().take(n).any(|earlier| earlier == path) {
+            found.add(
+                &key,
+                format!("`{path}` stands there twice"),
+                "each of its rows would be stored twice; name it once",
+            );
+        }
         let parquet = path.to_ascii_lowercase().ends_with(".parquet");
         if parquet != (job.input_format == InputFormat::Parquet) && has_table_extension(path) {
             let format = serde_json::to_string(&job.input_format).unwrap_or_default().replace('"', "");

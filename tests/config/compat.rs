@@ -18,14 +18,14 @@ fn its_default_is_our_default() {
 #[test]
 fn what_asks_for_a_subsampler_is_refused_by_its_name_and_for_nothing_else() {
     insta::assert_snapshot!(refused_briefly(DOWNSAMPLE_ML, &[]), @r"
-    job.yaml:3:9: subsampling.ResolutionSubsampler: not available in this version; only whole videos, as fetched, can be stored
-    job.yaml:7:9: subsampling.FrameSubsampler: not available in this version; only whole videos, as fetched, can be stored
-    job.yaml:10:9: subsampling.CutDetectionSubsampler: not available in this version; only whole videos, as fetched, can be stored
-    job.yaml:17:9: subsampling.ClippingSubsampler: not available in this version; only whole videos, as fetched, can be stored
-    job.yaml:23:9: subsampling.FFProbeSubsampler: not available in this version; only whole videos, as fetched, can be stored
+    job.yaml:2:5: subsampling.ResolutionSubsampler: not available in this version; only whole videos, as fetched, can be stored
+    job.yaml:6:5: subsampling.FrameSubsampler: not available in this version; only whole videos, as fetched, can be stored
+    job.yaml:9:5: subsampling.CutDetectionSubsampler: not available in this version; only whole videos, as fetched, can be stored
+    job.yaml:16:5: subsampling.ClippingSubsampler: not available in this version; only whole videos, as fetched, can be stored
+    job.yaml:22:5: subsampling.FFProbeSubsampler: not available in this version; only whole videos, as fetched, can be stored
     ");
-    insta::assert_snapshot!(refused_briefly(OPTICAL_FLOW, &[]), @"job.yaml:3:9: subsampling.OpticalFlowSubsampler: not available in this version; only whole videos, as fetched, can be stored");
-    insta::assert_snapshot!(refused_briefly(CAPTION, &[]), @"job.yaml:3:9: subsampling.CaptionSubsampler: not available in this version; only whole videos, as fetched, can be stored");
+    insta::assert_snapshot!(refused_briefly(OPTICAL_FLOW, &[]), @"job.yaml:2:5: subsampling.OpticalFlowSubsampler: not available in this version; only whole videos, as fetched, can be stored");
+    insta::assert_snapshot!(refused_briefly(CAPTION, &[]), @"job.yaml:2:5: subsampling.CaptionSubsampler: not available in this version; only whole videos, as fetched, can be stored");
 }
 
 #[test]
@@ -37,7 +37,14 @@ fn without_its_subsamplers_each_of_them_loads() {
     let caption = loaded(CAPTION, &["subsampling={}"]);
     assert_eq!((caption.distribution.processes_count, caption.distribution.thread_count), (1, 8));
     let warnings = load_bytes(CAPTION.as_bytes(), &["subsampling={}"]).unwrap().warnings(false).unwrap();
-    assert!(warnings.contains("reading.dataloader_args: has no effect in this version"), "{warnings}");
+    assert!(warnings.contains(":10:5: warning: reading.dataloader_args: has no effect in this version"), "{warnings}");
+}
+
+#[test]
+fn its_slurm_settings_load_with_a_warning() {
+    let yaml = "distribution: {distributor: slurm, distributor_args: {n_nodes: 2, partition: cpu}}";
+    let warnings = load_bytes(yaml.as_bytes(), &[]).unwrap().warnings(false).unwrap();
+    assert!(warnings.contains("warning: distribution.distributor: has no effect"), "{warnings}");
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! Each mistake: what is said, where, and what to do.
 
+use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 
 use clipmill::config;
 use clipmill::error::Class;
 
 use crate::{refused, refused_briefly};
+use proptest::prelude::*;
 
 #[test]
 fn an_unknown_key_names_the_nearest() {
@@ -61,7 +63,7 @@ fn a_name_with_a_dot_is_not_a_path() {
       |
     1 | storage.oom_shard_count: 3
       | ^^^^^^^^^^^^^^^^^^^^^^^
-      = help: known keys here: job, subsampling, reading, storage, distribution
+      = help: in the file, write `oom_shard_count` inside the section `storage`; only `-o` takes dots
     ");
 }
 
@@ -151,7 +153,7 @@ distribution: {thread_count: 5000, memory_budget: 8MB, heartbeat: 0}
     job.yaml:2:68: reading.requests_per_second_per_host: must be 0.001 to 1000000, not 0
     job.yaml:2:82: reading.max_bytes: must be at least 1, not 0
     job.yaml:2:99: reading.max_per_host: must be at least 1, not 0
-    job.yaml:2:117: reading.total_timeout: must be more than 0, at most 31536000, not 1000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000
+    job.yaml:2:117: reading.total_timeout: must be more than 0, at most 31536000, not 1e300
     job.yaml:4:28: storage.number_sample_per_shard: must be at least 1, not 0
     job.yaml:5:20: storage.oom_shard_count: must be 1 to 12, not 13
     job.yaml:6:30: distribution.thread_count: must be 1 to 4096, not 5000
@@ -172,6 +174,7 @@ fn combinations() {
     insta::assert_snapshot!(refused_briefly("reading: {total_timeout: 5}", &[]), @"job.yaml:1:26: reading.connect_timeout: is longer than reading.total_timeout (5 s)");
     insta::assert_snapshot!(refused_briefly("job: {url_list: a.parquet, input_format: csv}", &[]), @"job.yaml:1:42: job.input_format: `a.parquet` does not look like csv");
     insta::assert_snapshot!(refused_briefly("job: {url_list: [a.csv, b.parquet]}", &[]), @"job.yaml:1:17: job.url_list: `a.csv` and `b.parquet` have different formats");
+    insta::assert_snapshot!(refused_briefly("job: {url_list: [a.csv, b.csv, a.csv]}", &[]), @"job.yaml:1:32: job.url_list: `a.csv` stands there twice");
     insta::assert_snapshot!(refused_briefly("job: {caption_col: url}", &[]), @"job.yaml:1:20: job.caption_col: is the same column as job.url_col");
 }
 
@@ -416,6 +419,113 @@ fn files_that_cannot_be_read() {
     let folder = tempfile::tempdir().unwrap();
     assert!(message(folder.path()).ends_with("it is a directory"));
     let big = folder.path().join("video.mp4");
-    std::fs::File::create(&big).unwrap().set_len(1 << 40).unwrap();
+    std::fs::write(&big, vec![0; 2 << 20]).unwrap();
     assert!(message(&big).ends_with("larger than 1 MiB, which no config is"));
+}
+
+#[test]
+fn configs_made_in_code_are_checked_too() {
+    let mut config = config::Config::default();
+    config.reading.timeout = f64::NAN;
+    config.distribution.lease_ttl = f64::INFINITY;
+    insta::assert_snapshot!(config.validate().unwrap_err(), @r"
+    configuration: reading.timeout: must be a finite number
+
+    configuration: distribution.lease_ttl: must be a finite number
+    ");
+    let mut config = config::Config::default();
+    config.job.output_folder = std::ffi::OsString::from_vec(vec![0xff]).into();
+    insta::assert_snapshot!(config.validate().unwrap_err(), @"configuration: cannot be written as JSON: path contains invalid UTF-8 characters");
+}
+
+#[test]
+fn later_rooms_can_point_at_a_key() {
+    let loaded = crate::load_bytes(b"job:\n  url_col: link\n", &[]).unwrap();
+    let error = loaded.refuse("job.url_col", "the table has no column `link`", "its columns: url, name");
+    insta::assert_snapshot!(crate::without_folder(&error.to_string()), @r"
+    job.yaml:2:12: job.url_col: the table has no column `link`
+      |
+    2 |   url_col: link
+      |            ^^^^
+      = help: its columns: url, name
+    ");
+    let error = loaded.refuse("storage.oom_shard_count", "99999 shards are not enough", "raise it");
+    assert!(error.to_string().contains("job.yaml: storage.oom_shard_count: 99999 shards"), "{error}");
+}
+
+/// Pieces that YAML and this config give a meaning to.
+fn soup() -> impl Strategy<Value = String> {
+    let pieces = prop::sample::select(vec![
+        "job",
+        "reading",
+        "storage",
+        "subsampling",
+        "url_list",
+        "timeout",
+        "yt_args",
+        "number_sample_per_shard",
+        ": ",
+        ":",
+        "\n",
+        "\n  ",
+        "\n    ",
+        "- ",
+        "[",
+        "]",
+        "{",
+        "}",
+        ", ",
+        "&a ",
+        "*a",
+        "<<: *a",
+        "!!str ",
+        "!x ",
+        "|\n",
+        ">\n",
+        "\"",
+        "'",
+        "#",
+        "---\n",
+        "...\n",
+        "\t",
+        "null",
+        "~",
+        "1",
+        "-5",
+        "1e400",
+        ".nan",
+        "99999999999999999999999999999999999999999",
+        "${HOME}",
+        "$",
+        "\r\n",
+        "\u{feff}",
+        "\0",
+        "\u{1b}",
+        "😀",
+        "ü",
+        "? ",
+        "%YAML 1.2\n",
+        "@",
+        "=",
+        ".",
+        "mp4",
+        "s3://",
+    ]);
+    prop::collection::vec(pieces, 0..24).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Neither loads nor complaints panic, and no complaint speaks to the terminal.
+    #[test]
+    fn nothing_that_can_be_typed_brings_it_down(yaml in soup(), key in soup(), value in soup()) {
+        if let Err(error) = crate::load_bytes(yaml.as_bytes(), &[&format!("{key}={value}"), &value]) {
+            let text = error.render(false);
+            prop_assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{:?}", text);
+        }
+        if let Err(error) = crate::load_bytes(yaml.as_bytes(), &[&format!("job.url_col={value}")]) {
+            let _ = error.render(true);
+        }
+    }
 }

@@ -44,7 +44,7 @@ fn an_override_can_mend_the_file() {
 
 #[test]
 fn mistakes_name_the_override() {
-    insta::assert_snapshot!(refused("", &["storage.number_sample_per_shard=abc"]), @"-o storage.number_sample_per_shard=abc: storage.number_sample_per_shard: expected a whole number from 0 to 4294967295, found the text `abc`");
+    insta::assert_snapshot!(refused("", &["storage.number_sample_per_shard=abc"]), @"-o storage.number_sample_per_shard=abc: expected a whole number from 0 to 4294967295, found the text `abc`");
     insta::assert_snapshot!(refused("", &["storage.number_sample_per_shrd=5", "zzz.x=1"]), @r"
     -o storage.number_sample_per_shrd=5: unknown key `number_sample_per_shrd` in `storage`
       = help: did you mean `number_sample_per_shard`?
@@ -52,17 +52,17 @@ fn mistakes_name_the_override() {
     -o zzz.x=1: unknown key `zzz` at the top level
       = help: known keys here: job, subsampling, reading, storage, distribution
     ");
-    insta::assert_snapshot!(refused("", &["storage.oom_shard_count=13"]), @"-o storage.oom_shard_count=13: storage.oom_shard_count: must be 1 to 12, not 13");
+    insta::assert_snapshot!(refused("", &["storage.oom_shard_count=13"]), @"-o storage.oom_shard_count=13: must be 1 to 12, not 13");
     insta::assert_snapshot!(refused("", &["distribution.heartbeat=30"]), @r"
     -o distribution.heartbeat=30: distribution.lease_ttl: must be at least three heartbeats (90 s), not 60 s: one late heartbeat would cost a rank its shard
       = help: raise distribution.lease_ttl or lower distribution.heartbeat
     ");
     insta::assert_snapshot!(refused("", &["url_list=*.csv"]), @r#"
-    -o url_list=*.csv: job.url_list: the value is not YAML: an alias to an anchor that does not exist
+    -o url_list=*.csv: the value is not YAML: an alias to an anchor that does not exist
       = help: text with special characters needs quotes of its own: `-o 'key="te: xt"'`
     "#);
     insta::assert_snapshot!(refused("", &["url_list=[a.csv"]), @r#"
-    -o url_list=[a.csv: job.url_list: the value is not YAML: unclosed bracket '['
+    -o url_list=[a.csv: the value is not YAML: unclosed bracket '['
       = help: text with special characters needs quotes of its own: `-o 'key="te: xt"'`
     "#);
     insta::assert_snapshot!(refused("", &["url_list"]), @r"
@@ -78,10 +78,10 @@ fn mistakes_name_the_override() {
       = help: write `section.key=value`
     ");
     insta::assert_snapshot!(refused("storage: 5", &["storage.oom_shard_count=3"]), @r"
-    -o storage.oom_shard_count=3: storage.oom_shard_count: cannot set `oom_shard_count` inside a value that is not a mapping
+    -o storage.oom_shard_count=3: cannot set `oom_shard_count` inside a value that is not a mapping
       = help: override the whole value
     ");
-    insta::assert_snapshot!(refused_briefly("", &["job=5"]), @"-o job=5: job: expected a mapping with keys, found the number 5");
+    insta::assert_snapshot!(refused_briefly("", &["job=5"]), @"-o job=5: expected a mapping with keys, found the number 5");
 }
 
 #[test]
