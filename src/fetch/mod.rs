@@ -8,7 +8,7 @@
 //! Fetcher ──► target    what a cell names; redirects
 //!    │        transfer  attempts, hops, body ──► client ──► resolve ──► address
 //!    │           ├─ host ──► breaker             (one client, guarded resolver)
-//!    │           ├─ retry, deadline, resume, optout, classify
+//!    │           ├─ retry, deadline, resume, answer, optout, classify
 //!    │           └─ body (blocks under the memory budget), sniff
 //!    └──────► local     files of this machine
 //! ```
@@ -17,6 +17,7 @@
 //! no clock, no attempt count, no path, query or user of a URL.
 
 mod address;
+mod answer;
 mod body;
 mod breaker;
 mod classify;

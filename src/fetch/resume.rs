@@ -24,23 +24,17 @@ impl Resume {
         Some(Self { validator: validator.clone(), total })
     }
 
-    /// Whether a partial response (status 206) is the rest of this body from byte `have` on.
-    pub(super) fn continues(&self, headers: &HeaderMap, have: u64) -> bool {
-        let Some(range) = headers.get(header::CONTENT_RANGE).and_then(|value| ContentRange::parse(value.as_bytes()))
-        else {
-            return false;
-        };
-        let same_total = match (self.total, range.total) {
-            (Some(known), Some(told)) => known == told,
-            (None, told) => told.is_some(),
-            (Some(_), None) => true,
-        };
-        let to_the_end = range.total.or(self.total).is_some_and(|total| range.last.checked_add(1) == Some(total));
+    /// How many bytes a partial response (status 206) brings, if it is the rest of this body from byte `have` on.
+    pub(super) fn rest(&self, headers: &HeaderMap, have: u64) -> Option<u64> {
+        let range = ContentRange::parse(headers.get(header::CONTENT_RANGE)?.as_bytes())?;
+        let total = range.total.or(self.total)?;
+        let same_total = self.total.is_none_or(|known| known == total);
+        let to_the_end = range.last.checked_add(1) == Some(total);
         let same_entity = headers.get(header::ETAG).is_none_or(|etag| {
             // With a date as validator an ETag says nothing about what we have.
             !self.validator.as_bytes().starts_with(b"\"") || *etag == self.validator
         });
-        range.first == have && same_total && to_the_end && same_entity
+        (range.first == have && same_total && to_the_end && same_entity).then(|| total - have)
     }
 }
 
@@ -108,9 +102,9 @@ mod tests {
     fn only_the_exact_rest_of_the_same_body_is_appended() {
         use header::{CONTENT_RANGE, ETAG};
         let resume = Resume { validator: HeaderValue::from_static("\"a\""), total: Some(10) };
-        let continues = |range: &str| resume.continues(&headers(&[(CONTENT_RANGE, range)]), 4);
-        assert!(continues("bytes 4-9/10"));
-        assert!(continues("Bytes 4-9/*"));
+        let rest = |range: &str| resume.rest(&headers(&[(CONTENT_RANGE, range)]), 4);
+        assert_eq!(rest("bytes 4-9/10"), Some(6));
+        assert_eq!(rest("Bytes 4-9/*"), Some(6));
         for range in [
             "bytes 3-9/10",
             "bytes 5-9/10",
@@ -124,13 +118,13 @@ mod tests {
             "bytes 4-18446744073709551615/*",
             "",
         ] {
-            assert!(!continues(range), "{range}");
+            assert_eq!(rest(range), None, "{range}");
         }
-        assert!(!resume.continues(&HeaderMap::new(), 4));
-        assert!(!resume.continues(&headers(&[(CONTENT_RANGE, "bytes 4-9/10"), (ETAG, "\"b\"")]), 4));
-        assert!(resume.continues(&headers(&[(CONTENT_RANGE, "bytes 4-9/10"), (ETAG, "\"a\"")]), 4));
+        assert_eq!(resume.rest(&HeaderMap::new(), 4), None);
+        assert_eq!(resume.rest(&headers(&[(CONTENT_RANGE, "bytes 4-9/10"), (ETAG, "\"b\"")]), 4), None);
+        assert_eq!(resume.rest(&headers(&[(CONTENT_RANGE, "bytes 4-9/10"), (ETAG, "\"a\"")]), 4), Some(6));
         let unknown = Resume { validator: HeaderValue::from_static("\"a\""), total: None };
-        assert!(unknown.continues(&headers(&[(CONTENT_RANGE, "bytes 4-9/10")]), 4));
-        assert!(!unknown.continues(&headers(&[(CONTENT_RANGE, "bytes 4-9/*")]), 4));
+        assert_eq!(unknown.rest(&headers(&[(CONTENT_RANGE, "bytes 4-9/10")]), 4), Some(6));
+        assert_eq!(unknown.rest(&headers(&[(CONTENT_RANGE, "bytes 4-9/*")]), 4), None);
     }
 }

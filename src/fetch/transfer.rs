@@ -2,22 +2,21 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use reqwest::header::{self, HeaderMap, HeaderValue};
 use reqwest::{Response, StatusCode};
 use url::Url;
 
+use super::answer;
 use super::body::Collector;
 use super::breaker::Outcome;
 use super::classify;
 use super::client::Route;
 use super::deadline::{Deadline, Late};
-use super::host::{Admission, Host};
-use super::optout::opted_out;
+use super::host::{Admission, Host, Open};
 use super::resolve;
 use super::resume::Resume;
-use super::retry::parse_retry_after;
 use super::sniff::{Container, sniff};
 use super::target;
 use super::{FetchError, Fetched, Inner, address};
@@ -54,7 +53,7 @@ impl From<Failure> for Trouble {
 }
 
 /// A response whose body has not been read, and the right to read it.
-struct Answer {
+struct Reply {
     response: Response,
     /// The request asked for the rest of the body only.
     ranged: bool,
@@ -118,8 +117,8 @@ impl<'a> Transfer<'a> {
         let mut url = self.source.clone();
         let mut redirects = 0;
         loop {
-            let answer = self.ask(&url).await?;
-            if let Some(location) = redirect(&answer.response) {
+            let reply = self.ask(&url).await?;
+            if let Some(location) = answer::redirect(&reply.response) {
                 redirects += 1;
                 if redirects > self.inner.max_redirects {
                     return Err(self.too_many_redirects().into());
@@ -127,7 +126,7 @@ impl<'a> Transfer<'a> {
                 url = target::follow(&url, location.as_bytes())?;
                 continue;
             }
-            match self.receive(&url, answer).await? {
+            match self.receive(&url, reply).await? {
                 Received::Whole => return Ok(()),
                 Received::StartOver => self.start_over()?,
             }
@@ -140,14 +139,14 @@ impl<'a> Transfer<'a> {
     }
 
     /// Sends one request when its host's turn has come, and waits for the response's head.
-    async fn ask(&mut self, url: &Url) -> Result<Answer, Trouble> {
+    async fn ask(&mut self, url: &Url) -> Result<Reply, Trouble> {
         let inner = self.inner;
         if inner.guard {
             target::check_literal(url)?;
         }
         let (host, keep_alive) = inner.hosts.get(url.host_str().unwrap_or_default());
         self.host = Some(Arc::clone(&host));
-        let admission = self.deadline.paused(inner.hosts.admit(&host)).await.map_err(|_| blocked(url))?;
+        let admission = self.deadline.paused(inner.hosts.admit(&host)).await.map_err(|Open| blocked(url))?;
         let (client, direct) = match inner.clients.route(url) {
             Route::Direct(client) => (client, true),
             Route::Proxied(client) => {
@@ -161,8 +160,8 @@ impl<'a> Transfer<'a> {
         let limit = inner.connect_timeout + inner.idle_timeout;
         match self.deadline.step(limit, send).await.map_err(|late| self.late(url, late))? {
             Ok(response) => {
-                host.report(outcome(response.status()));
-                Ok(Answer { response, ranged, _admission: admission })
+                host.report(answer::outcome(response.status()));
+                Ok(Reply { response, ranged, _admission: admission })
             }
             Err(error) => {
                 if direct && classify::is_connection_refused(&error) {
@@ -208,45 +207,36 @@ impl<'a> Transfer<'a> {
     }
 
     /// Judges the head of a response that is no redirect, then takes in its body.
-    async fn receive(&mut self, url: &Url, answer: Answer) -> Result<Received, Trouble> {
-        let response = answer.response;
+    async fn receive(&mut self, url: &Url, reply: Reply) -> Result<Received, Trouble> {
+        let response = reply.response;
         let headers = response.headers();
-        match response.status() {
+        let announced = response.content_length();
+        let expected = match response.status() {
             StatusCode::OK => {
                 self.start_over()?;
-                self.resume = Resume::offered(headers, response.content_length());
+                self.resume = Resume::offered(headers, announced);
+                announced
             }
-            StatusCode::PARTIAL_CONTENT if answer.ranged => {
-                let have = self.collector.len();
-                if !self.resume.as_ref().is_some_and(|resume| resume.continues(headers, have)) {
+            StatusCode::PARTIAL_CONTENT if reply.ranged => {
+                let rest = self.resume.as_ref().and_then(|resume| resume.rest(headers, self.collector.len()));
+                if rest.is_none() || (announced.is_some() && announced != rest) {
                     return Ok(Received::StartOver);
                 }
+                rest
             }
-            StatusCode::RANGE_NOT_SATISFIABLE if answer.ranged => return Ok(Received::StartOver),
-            status => return Err(refused_by_status(url, status, headers)),
-        }
-        self.check_headers(url, headers)?;
-        self.stream(url, response).await?;
+            StatusCode::RANGE_NOT_SATISFIABLE if reply.ranged => return Ok(Received::StartOver),
+            status => {
+                let failure = answer::failed_status(url, status);
+                return Err(Trouble::Sample { failure, retry_after: answer::retry_after(headers) });
+            }
+        };
+        answer::check(url, headers, self.inner.honour_opt_out)?;
+        self.stream(url, response, expected).await?;
         Ok(Received::Whole)
     }
 
-    fn check_headers(&self, url: &Url, headers: &HeaderMap) -> Result<(), Failure> {
-        let host = target::name(url);
-        if let Some(reason) = opted_out(headers).filter(|_| self.inner.honour_opt_out) {
-            let message = format!("the owner opted out: {host} sent {reason} (reading.honour_opt_out)");
-            return Err(Failure::new(FailureClass::OptedOut, message));
-        }
-        match content_encoding(headers) {
-            Some(encoding) => {
-                let message = format!("{host} sent Content-Encoding: {encoding}, though only identity was asked for");
-                Err(Failure::new(FailureClass::NotMedia, message))
-            }
-            None => Ok(()),
-        }
-    }
-
-    async fn stream(&mut self, url: &Url, mut response: Response) -> Result<(), Trouble> {
-        let mut left = response.content_length();
+    /// Takes in a body, of `left` bytes if that is known.
+    async fn stream(&mut self, url: &Url, mut response: Response, mut left: Option<u64>) -> Result<(), Trouble> {
         if left.is_some_and(|left| left > self.inner.max_bytes.saturating_sub(self.collector.len())) {
             return Err(self.too_large(url).into());
         }
@@ -257,20 +247,21 @@ impl<'a> Transfer<'a> {
             let Some(chunk) = chunk.map_err(|error| classify::classify(&error, url))? else { break };
             let length = chunk.len() as u64;
             self.received += length;
+            if left.is_some_and(|left| length > left) {
+                self.resume = None;
+                return Err(broken(url));
+            }
             if self.collector.len() + length > self.inner.max_bytes {
                 return Err(self.too_large(url).into());
             }
             self.collector.push(chunk, left).await.map_err(Trouble::Scratch)?;
-            left = left.map(|left| left.saturating_sub(length));
+            left = left.map(|left| left - length);
             if !judged && self.collector.len() >= HEAD {
                 judge(&self.collector, &target::name(self.source))?;
                 judged = true;
             }
         }
-        if left.is_some_and(|left| left > 0) {
-            return Err(Failure::new(FailureClass::Reset, classify::broken(&target::name(url))).into());
-        }
-        Ok(())
+        if left.is_some_and(|left| left > 0) { Err(broken(url)) } else { Ok(()) }
     }
 
     fn late(&self, url: &Url, late: Late) -> Failure {
@@ -314,41 +305,8 @@ pub(super) fn judge(collector: &Collector, subject: &str) -> Result<Container, F
     })
 }
 
-fn redirect(response: &Response) -> Option<HeaderValue> {
-    let redirects = matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308);
-    if redirects { response.headers().get(header::LOCATION).cloned() } else { None }
-}
-
-fn outcome(status: StatusCode) -> Outcome {
-    match status.as_u16() {
-        200..400 => Outcome::Served,
-        403 | 429 | 503 => Outcome::Refused,
-        _ => Outcome::Answered,
-    }
-}
-
-/// The content coding, if there is one. `aws-chunked` is a signing detail that some object stores leave in by mistake:
-/// the body is not coded.
-fn content_encoding(headers: &HeaderMap) -> Option<String> {
-    let values = headers.get_all(header::CONTENT_ENCODING).iter();
-    let values: Vec<_> = values.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect();
-    let plain =
-        |coding: &str| ["", "identity", "aws-chunked"].iter().any(|name| name.eq_ignore_ascii_case(coding.trim()));
-    values
-        .iter()
-        .flat_map(|value| value.split(','))
-        .find(|coding| !plain(coding))
-        .map(|coding| coding.trim().to_owned())
-}
-
-fn refused_by_status(url: &Url, status: StatusCode, headers: &HeaderMap) -> Trouble {
-    let reason = status.canonical_reason().map(|reason| format!(" {reason}")).unwrap_or_default();
-    let message = format!("HTTP {}{reason} from {}", status.as_u16(), target::name(url));
-    let retry_after = headers.get(header::RETRY_AFTER);
-    Trouble::Sample {
-        failure: Failure::new(FailureClass::Http(status.as_u16()), message),
-        retry_after: retry_after.and_then(|value| parse_retry_after(value.as_bytes(), SystemTime::now())),
-    }
+fn broken(url: &Url) -> Trouble {
+    Failure::new(FailureClass::Reset, classify::broken(&target::name(url))).into()
 }
 
 fn blocked(url: &Url) -> Failure {
