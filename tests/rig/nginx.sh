@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # A web server for a folder, on loopback, to be sourced:
 #
-#   start_nginx ROOT WORK [ACCESS_LOG]     sets NGINX_URL and NGINX_PID; ACCESS_LOG has one line a request: unix seconds, URI
+#   start_nginx ROOT WORK [ACCESS_LOG]     sets NGINX_URL and NGINX_PID; ACCESS_LOG has a line per request: end in unix
+#                                          seconds, seconds it took, URI
 #   stop_nginx
 #
 # Runs in the foreground of a background job, as whoever calls it, on a free port; all its files are in WORK.
@@ -22,7 +23,7 @@ pid $work/nginx/pid;
 error_log $work/nginx/error.log;
 events { worker_connections 1024; }
 http {
-    log_format first '\$msec \$request_uri';
+    log_format first '\$msec \$request_time \$request_uri';
     access_log ${log:-off} ${log:+first};
     types { video/mp4 mp4; text/html html; }
     default_type application/octet-stream;
