@@ -52,6 +52,7 @@ wait_until() {
     done
 }
 state_is() { [[ $(field "$1" JobState) == "$2" ]]; }
+node_is_up() { [[ $(sinfo -h -n "$1" -t idle,mixed,allocated -o %N) == "$1" ]]; }
 over() { [[ $(field "$1" JobState) =~ ^(COMPLETED|FAILED|CANCELLED|TIMEOUT|NODE_FAIL)$ ]]; }
 count() { grep -c -- "$1" "$2" || true; }
 saw() { [ -f "$out/events" ] && [ "$(count "$1" "$out/events")" -ge "${2:-1}" ]; }
@@ -205,7 +206,9 @@ case_node_lost() { # a node goes as in a power failure: Slurm requeues the job, 
     expect state "$(field "$id" JobState)" COMPLETED
     expect restarts "$(field "$id" Restarts)" 1
     bash "$here/slurm_cluster.sh" start-node n4
-    scontrol update NodeName=n4 State=RESUME
+    # Newer versions take it back by themselves and refuse this.
+    scontrol update NodeName=n4 State=RESUME 2>/dev/null || true
+    wait_until 20 "n4 back" node_is_up n4
 }
 
 case_wrong_mpi_type() { # srun itself fails: no requeue

@@ -1,0 +1,44 @@
+# `make` lists the targets. The rest of the machinery is in tests/rig.
+.PHONY: help setup build demo demo-slurm test lint audit bench-download clean-rig
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r n t; do printf '  make %-15s %s\n' "$$n" "$$t"; done
+
+setup: ## install what is missing to build, demonstrate and test (apt; safe to repeat)
+	@bash tests/rig/setup.sh build demo slurm test
+
+build: ## the program: target/release/clipmill
+	@bash tests/rig/setup.sh build
+	cargo build --release --locked
+
+demo: ## the main job on this machine, no Slurm: real clips, a real web server, shards
+	@bash tests/rig/setup.sh build demo
+	cargo build --release --locked
+	@bash tests/rig/demo.sh
+
+demo-slurm: ## the same through sbatch, on a throw-away Slurm cluster (root)
+	@bash tests/rig/setup.sh build demo slurm
+	cargo build --release --locked
+	@bash tests/rig/demo.sh slurm
+
+test: ## every test: unit, Slurm, MPI, crashes, templates, doc tests
+	@bash tests/rig/test.sh
+
+lint: ## formatting, clippy, shell scripts, licences and sources of the dependencies
+	@bash tests/rig/setup.sh build lint
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	shellcheck -x tests/rig/*.sh slurm/*.sh slurm/*.sbatch .ci/run
+	cargo deny --log-level error check bans licenses sources
+
+audit: ## known vulnerabilities of the dependencies (asks the RustSec database)
+	@bash tests/rig/setup.sh lint
+	cargo deny check advisories
+
+bench-download: ## speed and memory of downloads against curl + tar (and video2dataset with BENCH_V2D=1)
+	@bash tests/rig/setup.sh build demo test
+	cargo build --release --locked
+	@bash tests/rig/bench_download.sh
+
+clean-rig: ## remove what demos, tests and benchmarks left in target/rig and .venv
+	rm -rf target/rig .venv
