@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process};
 
 use super::super::Env;
 use super::error::MpiError;
@@ -150,13 +150,25 @@ impl Helper {
     /// Ends a helper that hangs or has crashed. Slurm's PMIx plugin cancels the whole step when a connected process dies before
     /// MPI_Finalize, so under PMIx the helper is only stopped; the launcher's own cleanup ends it after the ranks.
     fn give_up(&mut self) {
-        let stopped = self.watched && kill_process(Pid::from_child(&self.child), Signal::STOP).is_ok();
-        if !stopped {
+        if !self.watched || kill_process(Pid::from_child(&self.child), Signal::STOP).is_err() {
             return self.kill();
         }
+        self.wait_for_stop();
         // Its end of the pipe must not be closed while the rank lives.
         std::mem::forget(self.stdin.take());
         self.parked = true;
+    }
+
+    /// A stop takes its time, and a rank that ended in between would have the helper see the end of its stdin. One that
+    /// is stuck in the kernel is not waited for.
+    fn wait_for_stop(&self) {
+        let pid = Some(Pid::from_child(&self.child));
+        for _ in 0..200 {
+            match rustix::process::waitpid(pid, WaitOptions::UNTRACED | WaitOptions::NOHANG) {
+                Ok(None) => std::thread::sleep(Duration::from_millis(5)),
+                Ok(Some(_)) | Err(_) => return,
+            }
+        }
     }
 }
 
