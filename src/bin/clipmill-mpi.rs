@@ -5,6 +5,51 @@
 #[path = "../cluster/mpi/wire.rs"]
 mod wire;
 
+mod crash {
+    //! A crash inside MPI must not end the process: Slurm's PMIx plugin would see a connected rank die, and cancel the
+    //! whole step. The handler tells the rank, and stops the process, connections and all.
+
+    use std::fs::File;
+    use std::io;
+    use std::os::fd::AsRawFd;
+    use std::sync::atomic::{AtomicI32, Ordering};
+
+    use crate::wire;
+
+    static OUTPUT: AtomicI32 = AtomicI32::new(-1);
+
+    /// Installs the handler for the signals of a crash. `output` must stay open.
+    pub fn report_to(output: &File) -> io::Result<()> {
+        OUTPUT.store(output.as_raw_fd(), Ordering::Release);
+        for signal in [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGABRT] {
+            // SAFETY: an all-zero sigaction is a valid one, and the handler calls only async-signal-safe functions.
+            let failed = unsafe {
+                let mut action: libc::sigaction = std::mem::zeroed();
+                action.sa_sigaction = on_crash as *const () as libc::sighandler_t;
+                // The alternate stack, where there is one: an overflow leaves no room on the thread's own.
+                action.sa_flags = libc::SA_ONSTACK;
+                libc::sigaction(signal, &action, std::ptr::null_mut()) != 0
+            };
+            if failed {
+                return Err(io::Error::last_os_error());
+            }
+        }
+        Ok(())
+    }
+
+    extern "C" fn on_crash(signal: libc::c_int) {
+        let frame = wire::crashed(signal as u8);
+        // SAFETY: write, raise and _exit are async-signal-safe; the frame is this function's own. The result of write
+        // does not matter: without a reader there is no rank left to care.
+        unsafe {
+            libc::write(OUTPUT.load(Ordering::Acquire), frame.as_ptr().cast(), frame.len());
+            libc::raise(libc::SIGSTOP);
+            // Continued by someone: there is nothing to go back to.
+            libc::_exit(128 + signal)
+        }
+    }
+}
+
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
@@ -37,6 +82,7 @@ fn main() -> ExitCode {
 fn serve() -> io::Result<()> {
     ignore_signals()?;
     let (input, mut output) = own_stdio()?;
+    crash::report_to(&output)?;
     wire::write(&mut output, Kind::Library, library().as_bytes())?;
     let requests = listen(input);
     // Only this thread calls MPI; the other one reads the pipe.
@@ -64,7 +110,7 @@ fn answer_all(
                 drop(universe);
                 return wire::write(output, kind, &[]);
             }
-            Kind::Library | Kind::Hello | Kind::Failed => Err(format!("{kind:?} is not a request")),
+            Kind::Library | Kind::Hello | Kind::Failed | Kind::Crashed => Err(format!("{kind:?} is not a request")),
         };
         match answer {
             Ok(answer) => wire::write(output, kind, &answer)?,

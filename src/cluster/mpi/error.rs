@@ -17,7 +17,7 @@ pub enum MpiError {
     NotBuilt,
     #[error("MPI{} did not get through {step}: {how}{}", of(.library), quoted(.stderr))]
     Died { library: Option<String>, step: &'static str, how: String, stderr: String },
-    #[error("MPI{} did not answer {step} within {} s; its helper was killed{}", of(.library), .after.as_secs(), quoted(.stderr))]
+    #[error("MPI{} did not answer {step} within {} s{}", of(.library), .after.as_secs(), quoted(.stderr))]
     Timeout { library: Option<String>, step: &'static str, after: Duration, stderr: String },
     #[error("the MPI helper broke its protocol in {step}: {what}")]
     Protocol { step: &'static str, what: String },

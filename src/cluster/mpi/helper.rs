@@ -2,12 +2,15 @@
 
 use std::io::Read;
 use std::os::fd::BorrowedFd;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, WaitOptions, kill_process};
 
 use super::super::Env;
 use super::error::MpiError;
@@ -20,13 +23,16 @@ const STDERR_KEPT: usize = 4096;
 
 type Frame = (Kind, Vec<u8>);
 
-/// A running helper. Dropping it kills it.
+/// A running helper. Dropping it kills it, unless it was given up.
 #[derive(Debug)]
 pub(super) struct Helper {
     child: Child,
     stdin: Option<ChildStdin>,
     frames: Receiver<std::io::Result<Option<Frame>>>,
-    stderr: Option<JoinHandle<String>>,
+    stderr: Stderr,
+    /// Whether a PMIx server watches the helper, see [`Helper::give_up`].
+    watched: bool,
+    parked: bool,
     pub(super) library: Option<String>,
 }
 
@@ -43,10 +49,9 @@ impl Helper {
     pub(super) fn start(path: &Path, env: &Env) -> Result<Self, MpiError> {
         let mut command = Command::new(path);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        // Its own process group: a signal to the rank's group is the rank's to answer. The helper ends when its stdin
-        // does, so it cannot outlive the rank. PR_SET_PDEATHSIG is not used: it fires when the *thread* that started
-        // the helper ends.
-        command.process_group(0);
+        // It stays in the rank's process group, by which launchers clean up, and ignores the signals that are the rank's
+        // to answer. It ends when its stdin does, so it does not outlive the rank. PR_SET_PDEATHSIG is not used: it
+        // fires when the *thread* that started the helper ends.
         // Busy waiting would take the CPU from the rank's own work, and a singleton would start a daemon of its own.
         for (name, value) in [("OMPI_MCA_mpi_yield_when_idle", "1"), ("OMPI_MCA_ess_singleton_isolated", "1")] {
             if !env.has(name) {
@@ -60,7 +65,16 @@ impl Helper {
         let (Some(stdout), Some(stderr)) = (stdout, stderr) else {
             return Err(start(std::io::ErrorKind::BrokenPipe.into()));
         };
-        Ok(Self { child, stdin, frames: listen(stdout), stderr: Some(collect(stderr)), library: None })
+        let watched = env.has("PMIX_RANK");
+        Ok(Self {
+            child,
+            stdin,
+            frames: listen(stdout),
+            stderr: Stderr::collect(stderr),
+            watched,
+            parked: false,
+            library: None,
+        })
     }
 
     pub(super) fn tell(&mut self, step: &'static str, kind: Kind, payload: &[u8]) -> Result<(), MpiError> {
@@ -84,17 +98,19 @@ impl Helper {
             Ok(Ok(Some((Kind::Failed, why)))) => {
                 Err(MpiError::Protocol { step, what: String::from_utf8_lossy(&why).into_owned() })
             }
+            Ok(Ok(Some((Kind::Crashed, signal)))) => {
+                self.give_up();
+                let how = killed_by(signal.first().copied().unwrap_or_default().into());
+                let stderr = self.stderr.text(Duration::ZERO);
+                Err(MpiError::Died { library: self.library.clone(), step, how, stderr })
+            }
             Ok(Ok(Some((kind, _)))) => Err(MpiError::Protocol { step, what: format!("{kind:?} instead of {want:?}") }),
             Ok(Err(error)) => Err(MpiError::Protocol { step, what: error.to_string() }),
             Ok(Ok(None)) | Err(RecvTimeoutError::Disconnected) => Err(self.died(step)),
             Err(RecvTimeoutError::Timeout) => {
-                self.kill();
-                Err(MpiError::Timeout {
-                    library: self.library.clone(),
-                    step,
-                    after: patience,
-                    stderr: self.stderr_so_far(),
-                })
+                self.give_up();
+                let (library, stderr) = (self.library.clone(), self.stderr.text(Duration::ZERO));
+                Err(MpiError::Timeout { library, step, after: patience, stderr })
             }
         }
     }
@@ -106,7 +122,9 @@ impl Helper {
 
     fn died(&mut self, step: &'static str) -> MpiError {
         let how = self.wait(EXIT_TIME).map_or_else(|| "it hung up and had to be killed".into(), describe);
-        MpiError::Died { library: self.library.clone(), step, how, stderr: self.stderr_so_far() }
+        // A grandchild may hold the pipe open: it is not waited for.
+        let stderr = self.stderr.text(Duration::from_secs(1));
+        MpiError::Died { library: self.library.clone(), step, how, stderr }
     }
 
     fn wait(&mut self, time: Duration) -> Option<ExitStatus> {
@@ -129,20 +147,36 @@ impl Helper {
         let _ = self.child.wait();
     }
 
-    /// What the ended helper said; a grandchild that holds its stderr open is not waited for.
-    fn stderr_so_far(&mut self) -> String {
-        let Some(reader) = self.stderr.take() else { return String::new() };
-        let start = Instant::now();
-        while !reader.is_finished() && start.elapsed() < Duration::from_secs(1) {
-            std::thread::sleep(Duration::from_millis(5));
+    /// Ends a helper that hangs or has crashed. Slurm's PMIx plugin cancels the whole step when a connected process dies before
+    /// MPI_Finalize, so under PMIx the helper is only stopped; the launcher's own cleanup ends it after the ranks.
+    fn give_up(&mut self) {
+        if !self.watched || kill_process(Pid::from_child(&self.child), Signal::STOP).is_err() {
+            return self.kill();
         }
-        if reader.is_finished() { reader.join().unwrap_or_default() } else { String::new() }
+        self.wait_for_stop();
+        // Its end of the pipe must not be closed while the rank lives.
+        std::mem::forget(self.stdin.take());
+        self.parked = true;
+    }
+
+    /// A stop takes its time, and a rank that ended in between would have the helper see the end of its stdin. One that
+    /// is stuck in the kernel is not waited for.
+    fn wait_for_stop(&self) {
+        let pid = Some(Pid::from_child(&self.child));
+        for _ in 0..200 {
+            match rustix::process::waitpid(pid, WaitOptions::UNTRACED | WaitOptions::NOHANG) {
+                Ok(None) => std::thread::sleep(Duration::from_millis(5)),
+                Ok(Some(_)) | Err(_) => return,
+            }
+        }
     }
 }
 
 impl Drop for Helper {
     fn drop(&mut self) {
-        self.kill();
+        if !self.parked {
+            self.kill();
+        }
     }
 }
 
@@ -161,15 +195,36 @@ fn listen(mut stdout: ChildStdout) -> Receiver<std::io::Result<Option<Frame>>> {
     receiver
 }
 
-fn collect(mut stderr: ChildStderr) -> JoinHandle<String> {
-    std::thread::spawn(move || {
-        let (mut kept, mut buffer) = (Vec::new(), [0; 1024]);
-        while let Ok(n @ 1..) = stderr.read(&mut buffer) {
-            let room = STDERR_KEPT.saturating_sub(kept.len()).min(n);
-            kept.extend_from_slice(buffer.get(..room).unwrap_or_default());
+/// The first [`STDERR_KEPT`] bytes that the helper wrote to stderr; the rest is read and dropped.
+#[derive(Debug)]
+struct Stderr {
+    kept: Arc<Mutex<Vec<u8>>>,
+    reader: JoinHandle<()>,
+}
+
+impl Stderr {
+    fn collect(mut pipe: ChildStderr) -> Self {
+        let kept = Arc::new(Mutex::new(Vec::new()));
+        let sink = Arc::clone(&kept);
+        let reader = std::thread::spawn(move || {
+            let mut buffer = [0; 1024];
+            while let Ok(n @ 1..) = pipe.read(&mut buffer) {
+                let mut kept = sink.lock().unwrap_or_else(PoisonError::into_inner);
+                let room = STDERR_KEPT.saturating_sub(kept.len()).min(n);
+                kept.extend_from_slice(buffer.get(..room).unwrap_or_default());
+            }
+        });
+        Self { kept, reader }
+    }
+
+    /// What there is so far, waiting at most this long for the end.
+    fn text(&self, patience: Duration) -> String {
+        let start = Instant::now();
+        while !self.reader.is_finished() && start.elapsed() < patience {
+            std::thread::sleep(Duration::from_millis(5));
         }
-        readable(&String::from_utf8_lossy(&kept))
-    })
+        readable(&String::from_utf8_lossy(&self.kept.lock().unwrap_or_else(PoisonError::into_inner)))
+    }
 }
 
 /// One line: rulers and blank lines are dropped, the rest is joined and cut.
@@ -187,10 +242,15 @@ fn describe(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(127), _) => "exit code 127: no MPI library on this node, or not the one it was built with".into(),
         (Some(code), _) => format!("exit code {code}"),
-        (None, Some(signal)) => {
-            format!("killed by {}", signal_hook::low_level::signal_name(signal).unwrap_or("a signal"))
-        }
+        (None, Some(signal)) => killed_by(signal),
         (None, None) => "it ended".into(),
+    }
+}
+
+fn killed_by(signal: i32) -> String {
+    match signal_hook::low_level::signal_name(signal) {
+        Some(name) => format!("killed by {name}"),
+        None => format!("killed by signal {signal}"),
     }
 }
 

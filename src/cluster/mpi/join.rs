@@ -129,17 +129,20 @@ fn by_srun(env: &Env) -> bool {
 
 /// What to type instead.
 fn remedy(env: &Env, offer: Offer, library: &str) -> String {
-    let kind = if library.contains("Open MPI") { "pmix" } else { "pmi2" };
-    let own = if library.contains("Open MPI") { "Open MPI" } else { "its own library" };
-    match (library.is_empty(), by_srun(env)) {
-        (true, _) => "Every rank works all the same; `distribution.mpi: off` skips the attempt".into(),
-        (false, true) if wrong_kind(offer, library) => {
+    let open_mpi = library.contains("Open MPI");
+    match (wrong_kind(offer, library), by_srun(env)) {
+        (true, true) => {
+            let kind = if open_mpi { "pmix" } else { "pmi2" };
             format!("Use `srun --mpi={kind}` (srun --mpi=list shows what there is)")
         }
-        (false, true) => "Check that this MPI library was built for this Slurm (srun --mpi=list), or set \
-                          `distribution.mpi: off`"
+        (true, false) => {
+            let own = if open_mpi { "Open MPI" } else { "that library" };
+            format!("clipmill-mpi is linked with {library}: use the mpirun of {own}")
+        }
+        (false, true) if !library.is_empty() => "Check that this MPI library was built for this Slurm \
+                                                 (srun --mpi=list), or set `distribution.mpi: off`"
             .into(),
-        (false, false) => format!("clipmill-mpi is linked with {library}: use the mpirun of {own}"),
+        (false, _) => "Every rank works all the same; `distribution.mpi: off` skips the attempt".into(),
     }
 }
 

@@ -27,10 +27,27 @@ pub enum Kind {
     Finalize,
     /// Helper: what could not be done, UTF-8.
     Failed,
+    /// Helper: a signal's number, one byte. It has crashed, and stopped itself to leave the end to the rank.
+    Crashed,
 }
 
-const KINDS: [Kind; 7] =
-    [Kind::Library, Kind::Hello, Kind::Broadcast, Kind::Gather, Kind::Barrier, Kind::Finalize, Kind::Failed];
+const KINDS: [Kind; 8] = [
+    Kind::Library,
+    Kind::Hello,
+    Kind::Broadcast,
+    Kind::Gather,
+    Kind::Barrier,
+    Kind::Finalize,
+    Kind::Failed,
+    Kind::Crashed,
+];
+
+/// The frame of [`Kind::Crashed`], made without memory or locks, for a signal handler.
+#[allow(dead_code, reason = "only the helper crashes")]
+pub const fn crashed(signal: u8) -> [u8; 10] {
+    let [a, b, c, d] = MAGIC;
+    [a, b, c, d, Kind::Crashed as u8, 1, 0, 0, 0, signal]
+}
 
 /// Writes one frame and flushes it.
 pub fn write(to: &mut impl Write, kind: Kind, payload: &[u8]) -> io::Result<()> {
