@@ -1,7 +1,7 @@
 //! How a plan recognises its input tables again.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -58,6 +58,21 @@ pub fn hash_prefix(path: &Path, len: u64) -> Result<String, SourceError> {
         return Err(SourceError::Shrank { path: path.to_owned(), size: hashed, wanted: len });
     }
     Ok(hex(&hasher.finalize()))
+}
+
+/// Whether the first `len` bytes of a text table end where a line ends.
+///
+/// A table that grew may have had no line end after its last row: if what was appended goes on in that line, the row
+/// that was planned is no longer the row that the table has.
+pub fn ends_at_line(path: &Path, len: u64) -> Result<bool, SourceError> {
+    let failed = |error| SourceError::io(path, "read", error);
+    let mut file = File::open(path).map_err(failed)?;
+    let start = len.saturating_sub(1);
+    file.seek(SeekFrom::Start(start)).map_err(failed)?;
+    let mut around = Vec::with_capacity(2);
+    file.take(len - start + 1).read_to_end(&mut around).map_err(failed)?;
+    // At the very start and at the very end there is no line to go on with.
+    Ok(len == 0 || around.len() < 2 || around.iter().any(|byte| matches!(byte, b'\n' | b'\r')))
 }
 
 fn hash_into(hasher: &mut Sha256, path: &Path, limit: u64, stop: &AtomicBool) -> Result<u64, SourceError> {

@@ -26,7 +26,7 @@ use crate::sample::{Cell, ColumnKind, Failure};
 
 pub use cells::{MAX_CELL_BYTES, MAX_URL_BYTES};
 pub use error::{ReadError, SourceError};
-pub use fingerprint::{Fingerprint, fingerprint_quick, hash_file, hash_prefix};
+pub use fingerprint::{Fingerprint, ends_at_line, fingerprint_quick, hash_file, hash_prefix};
 pub use inputs::inputs;
 pub use spec::{PlanColumn, Role, TableSpec, columns};
 pub use text::MAX_RECORD_BYTES;

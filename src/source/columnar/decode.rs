@@ -41,7 +41,7 @@ pub fn open<'p>(path: &'p Path, spec: &TableSpec) -> Result<Table<'p>, SourceErr
         let views = ArrowReaderOptions::new().with_schema(Arc::new(schema::with_views(plain.schema())));
         let metadata =
             ArrowReaderMetadata::try_new(Arc::clone(plain.metadata()), views).map_err(|error| damaged(path, error))?;
-        let rows = plain.metadata().row_groups().iter().map(|group| group.num_rows().max(0) as u64).sum();
+        let rows = rows(plain.metadata()).map_err(|reason| damaged(path, reason))?;
         Ok(Table {
             path,
             rows,
@@ -50,6 +50,18 @@ pub fn open<'p>(path: &'p Path, spec: &TableSpec) -> Result<Table<'p>, SourceErr
             metadata,
         })
     })
+}
+
+/// The rows of the file, of which the footer tells twice.
+fn rows(metadata: &ParquetMetaData) -> Result<u64, String> {
+    let total = metadata.file_metadata().num_rows();
+    let groups = metadata.row_groups().iter().try_fold(0_i64, |sum, group| {
+        Some(group.num_rows()).filter(|rows| *rows >= 0).and_then(|rows| sum.checked_add(rows))
+    });
+    match groups {
+        Some(sum) if sum == total => Ok(sum as u64),
+        _ => Err(format!("its row groups do not add up to the {total} rows that its footer names")),
+    }
 }
 
 /// Decodes from row `skip_rows` on and hands each batch to `each`, while the next are being decoded.
