@@ -22,7 +22,7 @@ const MISSES: u32 = 64;
 /// What a rank is to do.
 #[derive(Debug)]
 pub enum Next {
-    Take(Lease),
+    Take(Box<Lease>),
     /// Others hold what is left; ask again after this time.
     Wait(Duration),
     /// Every shard of the plan is committed.
@@ -103,6 +103,7 @@ impl Ledger {
     }
 
     /// The next shard: first the own stripe in order, then shards that nobody holds, then leases gone stale.
+    #[allow(clippy::should_implement_trait, reason = "it can fail, and it does not end with the first None")]
     pub fn next(&mut self) -> Result<Next> {
         loop {
             if let Some(lease) = self.take_own()? {
@@ -150,7 +151,7 @@ impl Ledger {
         }
     }
 
-    fn take_own(&mut self) -> Result<Option<Lease>> {
+    fn take_own(&mut self) -> Result<Option<Box<Lease>>> {
         while let Some(shard) = self.own.pop_front() {
             if let Some(lease) = self.take(shard)? {
                 return Ok(Some(lease));
@@ -188,7 +189,7 @@ impl Ledger {
         }
     }
 
-    fn take_free(&mut self) -> Result<Option<Lease>> {
+    fn take_free(&mut self) -> Result<Option<Box<Lease>>> {
         while let Some(shard) = self.free.pop_front() {
             if let Some(lease) = self.take(shard)? {
                 self.misses = 0;
@@ -204,7 +205,7 @@ impl Ledger {
     }
 
     /// Examines leases of others; a lease, or the time after which the next one may be stale.
-    fn take_over(&mut self) -> Result<(Option<Lease>, Option<Duration>)> {
+    fn take_over(&mut self) -> Result<(Option<Box<Lease>>, Option<Duration>)> {
         let mut held: Vec<u64> = self.leases.keys().copied().filter(|shard| self.is_open(*shard)).collect();
         held.sort_unstable();
         // Each rank looks at other leases first, so that together they see all.
@@ -213,7 +214,7 @@ impl Ledger {
         let mut stale_in = None;
         for shard in held.into_iter().take(EXAMINED) {
             match self.try_take(shard)? {
-                Tried::Lease(lease) => return Ok((Some(*lease), None)),
+                Tried::Lease(lease) => return Ok((Some(lease), None)),
                 Tried::Held(id, left) => {
                     self.leases.insert(shard, id);
                     stale_in = Some(stale_in.map_or(left, |least: Duration| least.min(left)));
@@ -224,12 +225,12 @@ impl Ledger {
         Ok((None, stale_in))
     }
 
-    fn take(&mut self, shard: u64) -> Result<Option<Lease>> {
+    fn take(&mut self, shard: u64) -> Result<Option<Box<Lease>>> {
         if !self.is_open(shard) {
             return Ok(None);
         }
         match self.try_take(shard)? {
-            Tried::Lease(lease) => Ok(Some(*lease)),
+            Tried::Lease(lease) => Ok(Some(lease)),
             Tried::Held(id, _) => {
                 self.leases.insert(shard, id);
                 Ok(None)

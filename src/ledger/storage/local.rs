@@ -129,7 +129,7 @@ impl Storage for LocalStorage {
         // Both times, because setting one of them takes the owner, and the folder may belong to a colleague.
         let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
         let times = Timestamps { last_access: now, last_modification: now };
-        rustix::fs::utimensat(CWD, &self.at(dir), &times, AtFlags::empty()).map_err(self.fail(Op::RefreshDir, dir))
+        rustix::fs::utimensat(CWD, self.at(dir), &times, AtFlags::empty()).map_err(self.fail(Op::RefreshDir, dir))
     }
 }
 
