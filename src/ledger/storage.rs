@@ -1,1 +1,0 @@
-//! The few file operations that the ledger needs.
