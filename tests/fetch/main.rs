@@ -12,3 +12,4 @@ mod local;
 mod nginx;
 mod redirects;
 mod resume;
+mod tls;

@@ -1,4 +1,4 @@
-//! A real server: plain serving, ranges, redirects, big files, HTTP/2 over TLS.
+//! A real server: plain serving, ranges, redirects, big files.
 
 use std::fs;
 use std::io::Read;
@@ -16,15 +16,15 @@ use futures_util::future::join_all;
 use crate::lab::{Lab, bytes, media, reading};
 
 /// An nginx of our own on a free port; it ends with the test.
-struct Nginx {
+pub struct Nginx {
     child: Child,
     folder: tempfile::TempDir,
-    port: u16,
+    pub port: u16,
 }
 
 impl Nginx {
     /// `listen` follows the address in the directive of that name; `extra` goes into the server block.
-    fn start(listen: &str, extra: &str) -> Self {
+    pub fn start(listen: &str, extra: &str) -> Self {
         // Between our choice of a port and nginx's bind, somebody else may take it.
         (0..5).find_map(|_| Self::try_start(listen, extra)).expect("nginx starts on one of five ports")
     }
@@ -56,7 +56,7 @@ impl Nginx {
         None
     }
 
-    fn put(&self, name: &str, content: &[u8]) {
+    pub fn put(&self, name: &str, content: &[u8]) {
         fs::write(self.folder.path().join("www").join(name), content).unwrap();
     }
 
