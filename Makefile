@@ -1,6 +1,9 @@
 # `make` lists the targets. The rest of the machinery is in tests/rig.
 .PHONY: help setup build demo demo-slurm test lint audit bench-download clean-rig
 
+# Where rustup puts cargo, for shells that have not read its profile yet.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r n t; do printf '  make %-15s %s\n' "$$n" "$$t"; done
 

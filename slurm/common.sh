@@ -43,7 +43,7 @@ load_site() {
     if [ -n "${CLIPMILL_SITE:-}" ]; then
         [ -f "$CLIPMILL_SITE" ] || give_up 2 "CLIPMILL_SITE names $CLIPMILL_SITE, which is not a file"
     else
-        for file in "${XDG_CONFIG_HOME:-$HOME/.config}/clipmill/site.sh" "$CLIPMILL_SLURM_DIR/site.sh"; do
+        for file in "${XDG_CONFIG_HOME:-${HOME:-}/.config}/clipmill/site.sh" "$CLIPMILL_SLURM_DIR/site.sh"; do
             [ ! -f "$file" ] || { CLIPMILL_SITE=$file && break; }
         done
     fi
@@ -105,6 +105,8 @@ run_ranks() {
     srun --export=ALL --cpus-per-task="${SLURM_CPUS_PER_TASK:-1}" --kill-on-bad-exit=0 --wait=0 \
         ${CLIPMILL_SRUN_MPI:+"--mpi=$CLIPMILL_SRUN_MPI"} "$PROGRAM" run "$@" &
     STEP=$!
+    # The signal may have come while srun was being started, when there was nobody to pass it on to.
+    [ "$DRAINING" = 0 ] || kill -s USR1 "$STEP" 2>/dev/null || true
     # A trap ends `wait` early, with a code of its own: then wait once more for the real one.
     while :; do
         INTERRUPTED=0
@@ -143,7 +145,9 @@ made_progress() {
     if [ "$shards" -gt "$old_shards" ] || [ "$bytes" -gt "$old_bytes" ]; then stalled=0; else stalled=$((stalled + 1)); fi
     printf '%s %s %s\n' "$stalled" "$shards" "$bytes" >"$file.new" && mv "$file.new" "$file"
     say "$shards shards committed, $bytes bytes in unfinished ones, $stalled starts without progress"
-    [ "$stalled" -lt "${CLIPMILL_MAX_STALLED:-3}" ]
+    [ "$stalled" -ge "${CLIPMILL_MAX_STALLED:-3}" ] || return 0
+    rm -f "$file"
+    return 1
 }
 
 forget_progress() {

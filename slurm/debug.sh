@@ -26,7 +26,7 @@ done
 command -v srun >/dev/null || die "no srun on this machine: run clipmill itself: clipmill run $*"
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-for site in "${CLIPMILL_SITE:-}" "${XDG_CONFIG_HOME:-$HOME/.config}/clipmill/site.sh" "$here/site.sh"; do
+for site in "${CLIPMILL_SITE:-}" "${XDG_CONFIG_HOME:-${HOME:-}/.config}/clipmill/site.sh" "$here/site.sh"; do
     [ -n "$site" ] || continue
     if [ -f "$site" ]; then
         set +eu

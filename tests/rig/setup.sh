@@ -89,7 +89,7 @@ release_daemons() {
 install_packages() {
     local name missing=()
     for name in "$@"; do
-        is_installed "$name" || missing+=("$name")
+        [[ " ${missing[*]} " == *" $name "* ]] || is_installed "$name" || missing+=("$name")
     done
     [ ${#missing[@]} -gt 0 ] || return 0
     say "installing ${missing[*]}"

@@ -9,7 +9,8 @@
 #   slurm_cluster.sh start-node NODE [BASE]   bring it back
 #
 # BASE, the cluster's own folder, is $CLIPMILL_SLURM_BASE or ${TMPDIR:-/tmp}/clipmill-slurm. Ports are chosen free, so
-# clusters with different folders live side by side. Nothing is written outside BASE, and all listen on loopback only.
+# clusters with different folders live side by side. Nothing is written outside BASE (a lock file in
+# ${TMPDIR:-/tmp} aside), and all listen on loopback only.
 # With CLIPMILL_SLURM_OWNER=PID the cluster stops by itself when that process is gone (a killed test run leaves nothing).
 # Other settings: NODES (4), NODE_CPUS (8, whatever the machine has), NODE_GPUS (2, copies of /dev/null).
 #
