@@ -21,6 +21,7 @@ mod restore;
 mod retry;
 mod shared;
 mod slots;
+mod survey;
 pub mod storage;
 mod turn;
 
@@ -36,4 +37,5 @@ pub use plan::{
 pub use record::{CommitRecord, Committed, FileRecord, RECORD_VERSION};
 pub use retry::RetryList;
 pub use shared::{Mode, Options};
+pub use survey::{LeaseInfo, survey};
 pub use turn::{Planner, Turn, planner};
