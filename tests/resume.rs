@@ -151,7 +151,8 @@ fn kills_at_random_moments_lose_and_double_nothing() {
             rank.kill().unwrap();
             rank.wait().unwrap();
         }
-        for name in job.output().read_dir().into_iter().flatten().filter_map(Result::ok).map(|entry| entry.file_name()) {
+        for name in job.output().read_dir().into_iter().flatten().filter_map(Result::ok).map(|entry| entry.file_name())
+        {
             let name = name.to_string_lossy().into_owned();
             if let Some(tar) = name.strip_suffix("_stats.json") {
                 let bytes = fs::read(job.output().join(format!("{tar}.tar"))).unwrap();

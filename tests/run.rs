@@ -87,8 +87,9 @@ fn the_bytes_do_not_depend_on_how_many_ranks_wrote_them() {
     }
     assert_same(&alone.snapshot(), &together.snapshot());
     verify(&together.output());
-    let writers: BTreeSet<u64> =
-        (0..10).map(|n| stats(&together.output(), &format!("{n:05}"))["clipmill"]["writer"]["rank"].as_u64().unwrap()).collect();
+    let writers: BTreeSet<u64> = (0..10)
+        .map(|n| stats(&together.output(), &format!("{n:05}"))["clipmill"]["writer"]["rank"].as_u64().unwrap())
+        .collect();
     assert!(writers.len() > 1, "more than one rank wrote: {writers:?}");
 }
 
@@ -188,8 +189,10 @@ fn status_and_inspect_tell_what_is_there() {
     assert_eq!((status["committed"].as_u64(), status["successes"].as_u64()), (Some(2), Some(11)));
     assert_eq!(status["causes"]["http_404"], 1);
     let inspect =
-        Ended::of(clipmill().args(["inspect", "--json"]).arg(job.output().join("00000.tar")).output().unwrap()).expect(0);
-    let lines: Vec<serde_json::Value> = inspect.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        Ended::of(clipmill().args(["inspect", "--json"]).arg(job.output().join("00000.tar")).output().unwrap())
+            .expect(0);
+    let lines: Vec<serde_json::Value> =
+        inspect.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines.len(), 10);
     assert_eq!(lines[3]["meta"]["error_class"], "http_404");
     assert_eq!(snapshot(&job.output()).len(), 4);

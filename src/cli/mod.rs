@@ -11,7 +11,6 @@ mod run;
 mod status;
 mod verify;
 
-
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};

@@ -40,9 +40,8 @@ fn start(args: &RunArgs) -> Result<Exit, Exit> {
     // Before anything is written: a run without input leaves no trace.
     let inputs = job::find_inputs(&config).map_err(|error| usage(&format!("error: {error}")))?;
     let flags = args.rank.zip(args.world);
-    let (placement, session, warnings) =
-        cluster::detect(flags, config.distribution.mpi, config.job.tmp_dir.as_deref())
-            .map_err(|error| usage(&format!("error: {error}")))?;
+    let (placement, session, warnings) = cluster::detect(flags, config.distribution.mpi, config.job.tmp_dir.as_deref())
+        .map_err(|error| usage(&format!("error: {error}")))?;
     let bars = MultiProgress::new();
     let json = config.job.output_folder.join(format!("_clipmill/logs/rank-{:05}.jsonl", placement.rank));
     let rank = (placement.world > 1).then_some(placement.rank);

@@ -95,11 +95,13 @@ fn describe(report: &StatusReport) -> String {
     if report.failed > 0 {
         let mut causes: Vec<_> = report.causes.iter().filter(|(cause, _)| *cause != "success").collect();
         causes.sort_by_key(|(_, n)| std::cmp::Reverse(**n));
-        let rows: Vec<_> = causes.iter().map(|(cause, n)| vec!["failed".into(), n.to_string(), cause.to_string()]).collect();
+        let rows: Vec<_> =
+            causes.iter().map(|(cause, n)| vec!["failed".into(), n.to_string(), cause.to_string()]).collect();
         text += &table(&rows);
     }
     if report.retryable > 0 {
-        text += &format!("retry    {} rows may pass: run again with -o incremental_mode=retry_failed\n", report.retryable);
+        text +=
+            &format!("retry    {} rows may pass: run again with -o incremental_mode=retry_failed\n", report.retryable);
     }
     for lease in &report.running {
         let state = if lease.released { "released" } else { "open" };

@@ -57,6 +57,14 @@ impl JobError {
 
     /// Whether the user has to change the command, the config or the input (exit code 2).
     pub fn is_usage(&self) -> bool {
-        matches!(self, JobError::Source(_) | JobError::Refused { usage: true, .. })
+        use crate::ledger::LedgerError::{ColumnChanged, Foreign, HalfOverwritten, Mismatch, NewerFormat};
+        match self {
+            JobError::Source(_) | JobError::Refused { usage: true, .. } => true,
+            JobError::Ledger(error) => matches!(
+                error,
+                ColumnChanged { .. } | Foreign { .. } | HalfOverwritten | Mismatch(_) | NewerFormat { .. }
+            ),
+            _ => false,
+        }
     }
 }

@@ -84,9 +84,10 @@ pub fn ensure(
     let mode = config.job.incremental_mode;
     if mode == IncrementalMode::Overwrite && placement.world > 1 && placement.job.is_none() {
         return Err(JobError::Refused {
-            message: "incremental_mode: overwrite with several ranks needs an id that they share, so that the folder is \
+            message:
+                "incremental_mode: overwrite with several ranks needs an id that they share, so that the folder is \
                       wiped once: set CLIPMILL_JOB_ID to the same text for all of them"
-                .into(),
+                    .into(),
             usage: true,
         });
     }

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use super::JobError;
 use super::feed::Kept;
 use super::rank::Rank;
-use super::writer::{Recovered, recover};
 use super::retry;
+use super::writer::{Recovered, recover};
 use crate::ledger::Lease;
 use crate::sample::Row;
 

@@ -1,8 +1,8 @@
 //! One rank's life: takes shards until the plan is done or a drain is asked for.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, oneshot, watch};
@@ -127,10 +127,8 @@ impl Rank {
     async fn shard(self: Arc<Self>, lease: Lease, all_out: oneshot::Sender<()>) -> Result<ShardEnd, JobError> {
         let (name, shard) = (lease.name().to_owned(), lease.shard());
         let this = Arc::clone(&self);
-        let (lease, prepared) = blocking(move || {
-            prepare::prepare(&this, &lease).map(|prepared| (lease, prepared))
-        })
-        .await??;
+        let (lease, prepared) =
+            blocking(move || prepare::prepare(&this, &lease).map(|prepared| (lease, prepared))).await??;
         let (to_writer, received) = channel();
         let (written_tx, written) = watch::channel(Written { next: prepared.recovered.next, over: false });
         let feed = ShardFeed {

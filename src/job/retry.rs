@@ -24,7 +24,8 @@ pub fn keep(rank: &Rank, lease: &Lease, rows: &[Row]) -> Result<Vec<Finished>, J
         Err(error) => return Err(error),
     };
     let keys: KeyFormat = rank.work.plan.keys();
-    let kept = rows.iter().filter_map(|row| old.finished(&keys.sample(lease.shard(), row.index), row, &rank.feeder.format));
+    let kept =
+        rows.iter().filter_map(|row| old.finished(&keys.sample(lease.shard(), row.index), row, &rank.feeder.format));
     Ok(kept.collect())
 }
 

@@ -11,9 +11,7 @@ use super::JobError;
 use crate::error::Class;
 use crate::ledger::{Beat, Checkpoint, Commit, Lease, Prefix};
 use crate::sink::stats::{Counts, Stats};
-use crate::sink::{
-    Finished, JOURNAL, Reorder, Resumed, Saved, ShardContext, ShardWriter, SinkError, TAR, ahead,
-};
+use crate::sink::{Finished, JOURNAL, Reorder, Resumed, Saved, ShardContext, ShardWriter, SinkError, TAR, ahead};
 
 /// Further tries at a commit that an error interrupted which may pass.
 const COMMIT_RETRIES: u32 = 5;
@@ -24,7 +22,10 @@ pub const AHEAD: &str = "ahead.tar";
 
 /// What the feeder tells the writer.
 pub enum ToWriter {
-    Finished { finished: Finished, seconds: f64 },
+    Finished {
+        finished: Finished,
+        seconds: f64,
+    },
     /// Nothing more will come: save what is here and release the shard.
     Drain,
 }

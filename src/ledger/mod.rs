@@ -21,8 +21,8 @@ mod restore;
 mod retry;
 mod shared;
 mod slots;
-mod survey;
 pub mod storage;
+mod survey;
 mod turn;
 
 pub use checkpoint::{Checkpoint, Prefix, hex};

@@ -50,6 +50,11 @@ impl Job {
         self.command_into(&self.output())
     }
 
+    /// What stands behind `clipmill run`.
+    pub fn arguments(&self) -> Vec<String> {
+        self.command().get_args().skip(1).map(|argument| argument.to_str().unwrap().to_owned()).collect()
+    }
+
     /// The same job into another folder.
     pub fn command_into(&self, output: &Path) -> Command {
         let mut command = clipmill();
