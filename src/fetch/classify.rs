@@ -31,6 +31,15 @@ pub(super) fn classify(error: &reqwest::Error, url: &Url) -> Failure {
     Failure::new(FailureClass::Reset, broken(&host))
 }
 
+/// Behind a proxy it may be the proxy that cannot be reached: the message must lead there.
+pub(super) fn through_proxy(mut failure: Failure) -> Failure {
+    if matches!(failure.class, FailureClass::Dns | FailureClass::Connect | FailureClass::Reset | FailureClass::Timeout)
+    {
+        failure.message.push_str(", through the proxy that the environment names");
+    }
+    failure
+}
+
 /// The text of a transfer that ended too early.
 pub(super) fn broken(host: &str) -> String {
     format!("the connection to {host} broke, or {host} broke the protocol")

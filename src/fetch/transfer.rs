@@ -167,7 +167,8 @@ impl<'a> Transfer<'a> {
                 if direct && classify::is_connection_refused(&error) {
                     host.report(Outcome::Refused);
                 }
-                Err(classify::classify(&error, url).into())
+                let failure = classify::classify(&error, url);
+                Err(if direct { failure } else { classify::through_proxy(failure) }.into())
             }
         }
     }

@@ -74,3 +74,16 @@ async fn no_proxy_hosts_are_reached_directly() {
     assert_eq!(lab.bytes(&server.url("/")).await, media(1234));
     assert_eq!(proxy.requests().len(), 0);
 }
+
+#[tokio::test]
+async fn a_dead_proxy_is_named_and_never_gone_around() {
+    let server = FaultServer::start(|_, stream| respond(stream, "200 OK", &[], &media(1234)));
+    let proxies = Proxies { all: "http://127.0.0.1:1".into(), ..Proxies::default() };
+    let lab = Lab::with(Reading { retries: 0, ..reading() }, 1, 1 << 30, Options { proxies, ..options() });
+    let (class, message) = lab.failure(&server.url("/")).await;
+    assert_eq!(class, Connect);
+    assert!(message.ends_with("connection refused, through the proxy that the environment names"), "{message}");
+    let secure = format!("https://{}/", server.address());
+    assert_eq!(lab.class(&secure).await, Connect);
+    assert_eq!(server.connections(), 0);
+}
