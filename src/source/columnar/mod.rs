@@ -92,10 +92,10 @@ fn push_batch<E>(
         columns.push((&needed.column, Values::new(array.as_ref())));
     }
     let mut scratch = vec![String::new(); needed.len()];
-    let mut spare: Vec<Cell<'_>> = Vec::with_capacity(needed.len());
+    let mut spare = Vec::with_capacity(needed.len());
     for index in 0..batch.num_rows() {
         let mut problem = Problem::at(Place::Row(first + index as u64 + 1));
-        let mut cells = recycle(spare);
+        let mut cells: Vec<Cell<'_>> = spare;
         for ((column, values), scratch) in columns.iter().zip(&mut scratch) {
             cells.push(values.cell(index, column, scratch, &mut problem));
         }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::config::InputFormat;
-use crate::sample::FailureClass;
+use crate::sample::{Cell, FailureClass};
 
 use super::super::cells::{Place, Problem, bytes_cell, null_cell, recycle};
 use super::super::{PlanColumn, ReadError, RowRef, SourceError, TableSpec, columns};
@@ -54,7 +54,7 @@ pub fn read<E>(
         }
         let mut problem = Problem::at(Place::Line(records.first_line()));
         check_record(&records, header.width, delimiter, &mut problem);
-        let mut cells = recycle(spare);
+        let mut cells: Vec<Cell<'_>> = spare;
         for (Needed { column, index }, scratch) in header.needed.iter().zip(&mut scratch) {
             cells.push(match records.field(*index) {
                 Some(raw) => bytes_cell(raw, column, scratch, &mut problem),
