@@ -218,6 +218,20 @@ fn a_helper_is_only_started_where_it_can_work() {
     assert!(!started(&[ompi[0], ("OMPI_COMM_WORLD_SIZE", "1")], &[]), "nobody to talk to");
 }
 
+#[test]
+fn a_fake_helper_that_hangs_under_pmix_is_stopped_not_killed() {
+    let folder = tempfile::tempdir().unwrap();
+    let pid_file = folder.path().join("pid");
+    let mut placement = with_fake(&format!("echo $$ > {}; exec sleep 60", pid_file.display()));
+    placement.envs([("PMIX_RANK", "0"), ("PMIX_NAMESPACE", "any")]);
+    let ran = run(&mut placement);
+    assert_eq!(ran.ranks(), [(0, 2)], "{}", ran.stderr);
+    let pid = fs::read_to_string(pid_file).unwrap();
+    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap();
+    assert!(Command::new("kill").args(["-KILL", pid.trim()]).status().unwrap().success());
+    assert!(stat.contains(") T "), "{stat}");
+}
+
 /// The real helper, driven by hand as a world of its own.
 struct Bare {
     child: Child,
