@@ -3,8 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use rustix::fs::Access;
-
 use super::{ClusterError, Env, Warning};
 
 /// The first of `job.tmp_dir`, `SLURM_TMPDIR`, `TMPDIR`, `/tmp` that is a folder and can be written. A configured
@@ -32,12 +30,11 @@ pub(crate) fn scratch(env: &Env, tmp_dir: Option<&Path>, warnings: &mut Vec<Warn
     Err(ClusterError::NoScratch { node: host(env), tried })
 }
 
+/// Asks by writing: permission bits say little to root, under root squash, or on a read-only mount.
 fn usable(dir: &Path) -> std::io::Result<()> {
-    if !std::fs::metadata(dir)?.is_dir() {
-        return Err(std::io::ErrorKind::NotADirectory.into());
-    }
-    // Asks the mount too: a read-only file system answers EROFS even to root.
-    Ok(rustix::fs::access(dir, Access::WRITE_OK | Access::EXEC_OK)?)
+    let probe = dir.join(format!(".clipmill-{}-{:x}", std::process::id(), fastrand::u64(..)));
+    std::fs::File::create_new(&probe)?;
+    std::fs::remove_file(&probe)
 }
 
 /// `CUDA_VISIBLE_DEVICES`, one entry per device. Slurm writes `NoDevFiles` where a task has none.

@@ -9,6 +9,8 @@ pub mod deadline;
 mod env;
 mod error;
 mod launch;
+#[cfg(test)]
+mod launch_tests;
 mod local;
 mod mpi;
 mod placement;

@@ -118,7 +118,8 @@ mod tests {
     #[test]
     fn what_counts_as_a_second_signal() {
         use Answer::{Die, Drain, Now, Same};
-        let cases: [(&str, &[(u64, i32)], &[Answer]); 10] = [
+        type Case = (&'static str, &'static [(u64, i32)], &'static [Answer]);
+        let cases: [Case; 10] = [
             ("each drains", &[(0, SIGHUP)], &[Drain]),
             ("step and batch script", &[(0, SIGUSR1), (900, SIGUSR1)], &[Drain, Same]),
             ("a batch shell that forwards late", &[(0, SIGUSR1), (30_000, SIGUSR1)], &[Drain, Same]),

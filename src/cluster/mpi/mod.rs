@@ -22,6 +22,9 @@ use wire::Kind;
 pub use error::MpiError;
 pub(super) use join::join;
 
+/// How long MPI_Finalize may take, at most.
+const FINALIZE_PATIENCE: Duration = Duration::from_secs(10);
+
 /// A connection to the processes that one launcher call started: one array task's ranks, not the whole array's.
 ///
 /// Every operation is collective: all ranks of the group call the same operations in the same order. Each blocks its
@@ -117,8 +120,8 @@ impl MpiSession {
     }
 
     fn finalize(&mut self, patience: Duration) {
-        // Where this fails, the helper is gone, which is as good an end.
-        if self.ask("MPI_Finalize", Kind::Finalize, &[], patience).is_ok()
+        // Everything is agreed by now, so nothing is lost where a library hangs in MPI_Finalize (MPICH over UCX can).
+        if self.ask("MPI_Finalize", Kind::Finalize, &[], patience.min(FINALIZE_PATIENCE)).is_ok()
             && let Some(helper) = self.helper.take()
         {
             helper.end();
