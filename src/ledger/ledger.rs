@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Owner, turn};
 use super::commit::{self, Rolled};
 use super::error::Result;
 use super::lease::{Lease, Previous, Retry};
@@ -13,6 +12,7 @@ use super::names::{self, AttemptId, Entry};
 use super::plan::Plan;
 use super::shared::{Options, Shared, Stats};
 use super::storage::{Storage, found};
+use super::{Owner, turn};
 
 /// Leases of others that one look at the folder examines at most.
 const EXAMINED: usize = 32;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use clipmill::ledger::storage::testing::Stage;
-use clipmill::ledger::{Commit, Ledger, Lease, Next};
+use clipmill::ledger::{Commit, Lease, Ledger, Next};
 
 use crate::script::{self, Tar, check_complete, dead_owner, finish, live_owner, options, quick};
 

@@ -5,11 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clipmill::ledger::{Beat, Checkpoint, Commit, Ledger, Lease, Next, Options, Owner};
+use clipmill::ledger::{Beat, Checkpoint, Commit, Lease, Ledger, Next, Options, Owner};
 
-use crate::script::{
-    self, TTL, Tar, check_complete, dead_owner, live_owner, local, names, options, remote_owner, url,
-};
+use crate::script::{self, TTL, Tar, check_complete, dead_owner, live_owner, local, names, options, remote_owner, url};
 
 fn open(root: &Path, owner: Owner, options: Options, shards: u64) -> Ledger {
     let storage = local(root);
@@ -261,7 +259,9 @@ fn a_record_that_does_not_match_its_files_is_refused() {
     advance(&lease, &mut tar, 3);
     let stats = script::finish(&lease, tar, Default::default()).unwrap();
     let text = String::from_utf8(stats.clone()).unwrap();
-    for (from, to) in [("\"attempt\": 1", "\"attempt\": 2"), ("00000.tar", "00001.tar"), ("\"bytes\": ", "\"bytes\": 1")] {
+    for (from, to) in
+        [("\"attempt\": 1", "\"attempt\": 2"), ("00000.tar", "00001.tar"), ("\"bytes\": ", "\"bytes\": 1")]
+    {
         let changed = text.replacen(from, to, 1);
         assert_ne!(changed, text);
         lease.commit(changed.as_bytes()).unwrap_err();

@@ -4,11 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clipmill::ledger::storage::testing::{Act, Fault, Hooked};
 use clipmill::ledger::storage::Storage;
+use clipmill::ledger::storage::testing::{Act, Fault, Hooked};
 use clipmill::ledger::{
-    Beat, Checkpoint, ColumnSpec, ExtendInput, InputFingerprint, Ledger, LedgerError, Next, Owner, Plan,
-    PlanSpec, PlanWriter, Planner, Todo, overwrite, planner,
+    Beat, Checkpoint, ColumnSpec, ExtendInput, InputFingerprint, Ledger, LedgerError, Next, Owner, Plan, PlanSpec,
+    PlanWriter, Planner, Todo, overwrite, planner,
 };
 use clipmill::sample::{Cell, Column, ColumnKind, Failure, FailureClass};
 use rustix::io::Errno;
@@ -91,21 +91,17 @@ fn cells_come_back_as_their_columns_kind() {
 fn many_rows_take_several_segments_and_read_back() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
-    let mut writer = PlanWriter::begin(local(root), spec(5000)).unwrap();
-    let mut random = fastrand::Rng::with_seed(1);
-    let mut noise = Vec::new();
-    // Random letters do not compress below six bits each: this passes one segment's 64 MiB.
-    for _ in 0..90_000 {
-        let row: String = std::iter::repeat_with(|| random.alphanumeric()).take(1000).collect();
-        writer.push_row(&[Cell::Null, Cell::Text(&row)], None).unwrap();
-        noise.push(row);
-    }
+    let mut writer = PlanWriter::begin(local(root), spec(100)).unwrap().segment_bytes(10_000);
+    push_rows(&mut writer, 0..20_050).unwrap();
     writer.end_input(fingerprint("a.csv", "x")).unwrap();
     let plan = writer.finish().unwrap();
-    assert_eq!(plan.shards(), 18);
-    assert_eq!(names(&root.join("_clipmill/plan")).len(), 2);
-    for shard in (0..18).rev() {
-        assert_eq!(urls(&plan, root, shard), noise[shard as usize * 5000..][..5000]);
+    assert_eq!(plan.shards(), 201);
+    let segments = names(&root.join("_clipmill/plan")).len();
+    assert!((5..100).contains(&segments), "{segments}");
+    // Backwards, so that no reader can live off the order.
+    for shard in (0..201).rev() {
+        let last = (shard * 100 + 100).min(20_050);
+        assert_eq!(urls(&plan, root, shard), (shard * 100..last).map(script::url).collect::<Vec<_>>());
     }
 }
 

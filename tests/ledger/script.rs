@@ -10,8 +10,8 @@ use clipmill::error::Class;
 use clipmill::ledger::storage::testing::{Counts, Hooked};
 use clipmill::ledger::storage::{LocalStorage, Storage, StorageFile};
 use clipmill::ledger::{
-    Beat, Checkpoint, ColumnSpec, Commit, Committed, Failed, FileRecord, InputFingerprint, Ledger, LedgerError, Lease, Next,
-    Options, Owner, Plan, PlanSpec, PlanWriter, Planner, Prefix, hex, planner,
+    Beat, Checkpoint, ColumnSpec, Commit, Committed, Failed, FileRecord, InputFingerprint, Lease, Ledger, LedgerError,
+    Next, Options, Owner, Plan, PlanSpec, PlanWriter, Planner, Prefix, hex, planner,
 };
 use clipmill::sample::Cell;
 use serde_json::json;
@@ -168,10 +168,7 @@ pub fn finish(lease: &Lease, tar: Tar, status_dict: BTreeMap<String, u64>) -> Re
     lease.create("parquet")?.write_all(&sidecar).map_err(io(lease.partial("parquet")))?;
     let record = lease.record([
         ("tar".to_owned(), FileRecord { bytes: tar.len, sha256: hex(&tar.hash.finalize()) }),
-        (
-            "parquet".to_owned(),
-            FileRecord { bytes: sidecar.len() as u64, sha256: hex(&Sha256::digest(&sidecar)) },
-        ),
+        ("parquet".to_owned(), FileRecord { bytes: sidecar.len() as u64, sha256: hex(&Sha256::digest(&sidecar)) }),
     ]);
     let stats = json!({ "count": ROWS_PER_SHARD, "successes": ROWS_PER_SHARD, "status_dict": status_dict,
         "clipmill": record });
@@ -179,12 +176,7 @@ pub fn finish(lease: &Lease, tar: Tar, status_dict: BTreeMap<String, u64>) -> Re
 }
 
 /// A whole rank: plans, takes, works, until nothing is left. Returns the shards that it won.
-pub fn rank(
-    storage: &Arc<dyn Storage>,
-    owner: Owner,
-    options: Options,
-    shards: u64,
-) -> Result<Vec<u64>, LedgerError> {
+pub fn rank(storage: &Arc<dyn Storage>, owner: Owner, options: Options, shards: u64) -> Result<Vec<u64>, LedgerError> {
     let plan = plan(storage, &owner, shards)?;
     let mut ledger = Ledger::open(Arc::clone(storage), Arc::clone(&plan), owner, options)?;
     let mut won = Vec::new();
