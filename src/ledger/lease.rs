@@ -34,6 +34,15 @@ pub enum Commit {
     Lost,
 }
 
+/// What a reported failure came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failed {
+    /// Another attempt will follow, unless there were too many.
+    Counted,
+    /// The shard is committed, by this attempt or another.
+    Committed,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
     Won,
@@ -308,14 +317,19 @@ impl Lease {
 
     /// Reports that the attempt failed as a whole. It is counted, and its files are dropped; the next attempt starts
     /// from nothing, as the progress may be part of the trouble.
-    pub fn fail(self, error: &str) -> Result<()> {
+    ///
+    /// A commit that failed half-way is finished here where that is possible: then nothing failed after all.
+    pub fn fail(self, error: &str) -> Result<Failed> {
         let storage = &*self.shared.storage;
+        // A claim of ours would outlive its files otherwise.
+        commit::roll_forward(&self.shared, &self.name, self.id.generation)?;
         if let Stats::Valid(by) = self.shared.stats(&self.name)?
             && by.clipmill.generation >= self.id.generation
         {
-            // Another committed it; that this attempt lost its files then is no failure.
+            // Ours, or another's; that this attempt lost its files to a winner is no failure.
             self.shared.set_done(self.shard);
-            return commit::clean_up(storage, &self.name, self.id.generation);
+            commit::clean_up(storage, &self.name, self.id.generation)?;
+            return Ok(Failed::Committed);
         }
         {
             let mut inner = self.inner();
@@ -328,7 +342,8 @@ impl Lease {
             self.shared.add_failure(self.shard);
             inner.file.write(&state)?;
         }
-        self.remove_partials()
+        self.remove_partials()?;
+        Ok(Failed::Counted)
     }
 }
 

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::Owner;
 use super::commit::{self, Rolled};
 use super::error::Result;
 use super::lease::{Lease, Previous, Retry};
@@ -13,6 +12,7 @@ use super::names::{self, AttemptId, Entry};
 use super::plan::Plan;
 use super::shared::{Options, Shared, Stats};
 use super::storage::{Storage, found};
+use super::{Owner, turn};
 
 /// Leases of others that one look at the folder examines at most.
 const EXAMINED: usize = 32;
@@ -422,8 +422,11 @@ impl Ledger {
     }
 
     /// With every shard committed, whatever lies in leases/ and partial/ is debris of attempts that lost.
-    fn sweep(&self) -> Result<()> {
-        let storage = &*self.shared.storage;
+    fn sweep(&mut self) -> Result<()> {
+        let shared = Arc::clone(&self.shared);
+        let storage = &*shared.storage;
+        shared.plan.clean_up(storage)?;
+        turn::clean_up(storage, &shared.owner, shared.options.lease_ttl, &mut self.watch)?;
         for file in storage.list(names::PARTIAL_DIR)? {
             if names::parse_partial(&file).is_some_and(|(name, id, _)| self.is_debris(name, id.generation)) {
                 found(storage.remove(&format!("{}/{file}", names::PARTIAL_DIR)))?;

@@ -27,7 +27,7 @@ mod turn;
 
 pub use checkpoint::{Checkpoint, Prefix, hex};
 pub use error::{LedgerError, Result};
-pub use lease::{Beat, Commit, Lease, Retry};
+pub use lease::{Beat, Commit, Failed, Lease, Retry};
 pub use ledger::{GivenUp, Ledger, Next};
 pub use names::{HOME, LEASES_DIR, PARTIAL_DIR, PLAN_DIR, PLAN_FILE, QUARANTINE_DIR, RETRY_FILE};
 pub use owner::Owner;

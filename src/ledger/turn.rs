@@ -120,6 +120,22 @@ impl Turn {
     }
 }
 
+/// Removes the leases of turns whose process ended before it could give them back.
+pub(super) fn clean_up(storage: &dyn Storage, owner: &Owner, ttl: Duration, watch: &mut Watch) -> Result<()> {
+    for file in storage.list(names::LEASES_DIR)? {
+        let Some(Entry::Lease { name, id }) = Entry::parse(&file) else { continue };
+        if name != names::PLAN_TURN && name != names::RETRY_TURN {
+            continue;
+        }
+        let path = names::lease(name, id);
+        let Some(seen) = lease_file::read(storage, &path)? else { continue };
+        if let Verdict::Free(_) = watch.judge(name, id, &seen, owner, ttl) {
+            found(storage.remove(&path))?;
+        }
+    }
+    Ok(())
+}
+
 /// Beats until the other end is dropped. Without a thread the turn may be taken over, which costs time, not data.
 fn beat(mut file: LeaseFile, state: State, every: Duration) -> Option<(Sender<()>, JoinHandle<()>)> {
     let (stop, stopped) = channel();

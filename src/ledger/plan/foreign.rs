@@ -32,7 +32,7 @@ pub(super) fn refuse(storage: &dyn Storage, keys: KeyFormat) -> Result<()> {
 pub(super) fn probe(storage: &dyn Storage) -> Result<()> {
     let nonce = fastrand::u64(..);
     let [first, second, target] =
-        ["a", "b", "c"].map(|which| format!("{}/probe-{nonce:016x}.{which}", names::PARTIAL_DIR));
+        ["a", "b", "c"].map(|which| format!("{}/probe-1-{nonce:016x}.{which}", names::PLAN_DIR));
     drop(storage.create_new(&first)?);
     drop(storage.create_new(&second)?);
     let linked = storage.link(&first, &target);
@@ -40,7 +40,11 @@ pub(super) fn probe(storage: &dyn Storage) -> Result<()> {
     for file in [&first, &second, &target] {
         found(storage.remove(file))?;
     }
-    linked?;
+    match linked {
+        // Only a planner that published meanwhile removes them.
+        Err(error) if error.is_not_found() => return Err(LedgerError::PlannedByAnother),
+        linked => linked?,
+    }
     if doubled { Err(LedgerError::NotExclusive) } else { Ok(()) }
 }
 

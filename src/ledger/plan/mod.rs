@@ -174,6 +174,11 @@ impl Plan {
         check::all(self, spec, inputs)
     }
 
+    /// Removes what planners that lost, or ended too early, left behind.
+    pub(super) fn clean_up(&self, storage: &dyn Storage) -> Result<()> {
+        publish::clean_up(storage, self)
+    }
+
     /// Reads the rows of a shard: one or two small reads.
     pub fn read_shard(&self, storage: &dyn Storage, shard: u64) -> Result<Vec<Row>> {
         let unknown = || LedgerError::NoSuchShard { shard, shards: self.shards() };

@@ -21,7 +21,7 @@ pub(super) fn segment_name(revision: u32, writer: &str, number: usize) -> String
 
 /// The revision that a file of the plan folder belongs to.
 fn revision_of(file: &str) -> Option<u32> {
-    let rest = ["rows-", "plan-", "revision-"].iter().find_map(|prefix| file.strip_prefix(prefix))?;
+    let rest = ["rows-", "plan-", "revision-", "probe-"].iter().find_map(|prefix| file.strip_prefix(prefix))?;
     let end = rest.find(|letter: char| !letter.is_ascii_digit())?;
     rest.get(..end)?.parse().ok()
 }
@@ -77,7 +77,7 @@ fn discard(storage: &dyn Storage, file: &PlanFile) -> Result<()> {
 }
 
 /// Removes what planners of this revision, and those before, left behind.
-fn clean_up(storage: &dyn Storage, plan: &Plan) -> Result<()> {
+pub(super) fn clean_up(storage: &dyn Storage, plan: &Plan) -> Result<()> {
     for name in storage.list(names::PLAN_DIR)? {
         let old = revision_of(&name).is_some_and(|revision| revision <= plan.revision());
         if old && !plan.file.segments.iter().any(|segment| segment.file == name) {

@@ -46,6 +46,7 @@ pub struct PlanWriter {
     /// Inputs that the next ends of input belong to; empty: new ones.
     targets: VecDeque<usize>,
     segment: Option<SegmentWriter>,
+    segment_bytes: u64,
     compressor: zstd::bulk::Compressor<'static>,
     buffer: Vec<u8>,
     rows_in_shard: u32,
@@ -141,7 +142,24 @@ impl PlanWriter {
             .map_err(|source| LedgerError::Compress { path: names::PLAN_DIR.into(), source })?;
         let part = Part { first_shard: file.shards, shards: 0, rows: 0 };
         let buffer = Vec::new();
-        Ok(Self { storage, file, columns, targets, segment: None, compressor, buffer, rows_in_shard: 0, part })
+        Ok(Self {
+            storage,
+            file,
+            columns,
+            targets,
+            segment: None,
+            segment_bytes: SEGMENT_BYTES,
+            compressor,
+            buffer,
+            rows_in_shard: 0,
+            part,
+        })
+    }
+
+    /// Closes a segment when it has grown to this many bytes (64 MiB by default).
+    pub fn segment_bytes(mut self, bytes: u64) -> Self {
+        self.segment_bytes = bytes;
+        self
     }
 
     /// Appends a row of the current input. Empty text is stored as null.
@@ -213,7 +231,7 @@ impl PlanWriter {
             }
         };
         segment.push(&block, self.buffer.len(), self.rows_in_shard)?;
-        let full = segment.len() >= SEGMENT_BYTES;
+        let full = segment.len() >= self.segment_bytes;
         self.buffer.clear();
         self.part.rows += u64::from(self.rows_in_shard);
         self.part.shards += 1;

@@ -233,6 +233,8 @@ pub struct Stage {
 
 #[derive(Debug)]
 struct StageState {
+    /// Before it is armed, everybody may call.
+    armed: bool,
     turn: usize,
     calls: u64,
     /// Call numbers at which the turn goes to the next actor.
@@ -241,10 +243,22 @@ struct StageState {
 }
 
 impl Stage {
-    /// `first` starts; after as many calls as each of `switches` says, the next actor goes on.
-    pub fn new(actors: usize, first: usize, switches: Vec<u64>) -> Arc<Self> {
-        let state = StageState { turn: first, calls: 0, switches, gone: vec![false; actors] };
+    pub fn new(actors: usize) -> Arc<Self> {
+        let gone = vec![false; actors];
+        let state = StageState { armed: false, turn: 0, calls: 0, switches: Vec::new(), gone };
         Arc::new(Self { state: Mutex::new(state), changed: Condvar::new() })
+    }
+
+    /// From now on only `first` may call; after as many calls as each of `switches` says, the next actor goes on.
+    pub fn arm(&self, first: usize, switches: Vec<u64>) {
+        let mut state = lock(&self.state);
+        (state.armed, state.turn, state.calls, state.switches) = (true, first, 0, switches);
+    }
+
+    /// Everybody may call again.
+    pub fn disarm(&self) {
+        lock(&self.state).armed = false;
+        self.changed.notify_all();
     }
 
     /// The storage of one actor.
@@ -288,7 +302,7 @@ struct Actor {
 impl Hook for Actor {
     fn before(&self, _op: Op, _path: &str) -> Act {
         let mut state = lock(&self.stage.state);
-        while state.turn != self.actor {
+        while state.armed && state.turn != self.actor {
             state = self.stage.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         Act::Go
