@@ -26,9 +26,6 @@ const WINDOW_PER_SLOT: u32 = 16;
 /// How long ranks wait for rank 0's plan. Long tables take minutes; a rank 0 that dies ends the wait earlier.
 const PLAN_PATIENCE: Duration = Duration::from_secs(4 * 3600);
 
-/// Threads that move network bytes; one carries several GB/s, so more would only take CPUs from decoding and hashing.
-const NETWORK_THREADS: usize = 2;
-
 /// What a run is given.
 pub struct RankJob {
     pub config: Config,
@@ -95,7 +92,7 @@ pub fn run(job: RankJob, mut session: Option<&mut MpiSession>) -> Result<Ending,
             progress,
         },
     };
-    let runtime = runtime(rank.work.placement.cpus)?;
+    let runtime = runtime()?;
     let rank = Arc::new(rank);
     let ending = runtime.block_on(Arc::clone(&rank).work());
     // Transfers that were given up must not hold the process.
@@ -152,10 +149,10 @@ fn agree_on_plan(
     }
 }
 
-fn runtime(cpus: u32) -> Result<tokio::runtime::Runtime, JobError> {
-    let threads = NETWORK_THREADS.min(cpus.max(1) as usize);
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(threads)
+/// One thread moves all network bytes: it carries more than a node's link, at half the CPU time of two that pass work to
+/// each other (doc/benchmarks.md).
+fn runtime() -> Result<tokio::runtime::Runtime, JobError> {
+    tokio::runtime::Builder::new_current_thread()
         .thread_name("network")
         .enable_all()
         .build()
