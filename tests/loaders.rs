@@ -1,0 +1,62 @@
+//! The loaders that people use read what a job leaves behind.
+
+mod common;
+
+use std::process::Command;
+
+use common::cluster::root;
+use common::job::{Ended, Job};
+use common::site::Site;
+
+/// Python of the virtual environment that tests/rig/setup.sh makes.
+fn python(script: &str, arguments: &[&str]) -> Ended {
+    let python = root().join(".venv/bin/python");
+    let mut command = Command::new(&python);
+    command.args(["-c", script]).args(arguments);
+    let output = command.output();
+    Ended::of(output.unwrap_or_else(|error| {
+        panic!("{}: {error}; `bash tests/rig/setup.sh test` installs it", python.display())
+    }))
+}
+
+#[test]
+fn webdataset_and_pyarrow_read_keys_members_and_fields() {
+    let site = Site::start(25, 3000);
+    let mut urls: Vec<String> = (0..25).map(|n| site.url(&format!("media/{n}.mp4"))).collect();
+    urls[7] = site.url("nothing.mp4");
+    let job = Job::new(&urls);
+    job.run().expect(0);
+    let script = r#"
+import glob, json, sys
+import pyarrow.parquet as pq
+import webdataset as wds
+
+out = sys.argv[1]
+shards = sorted(glob.glob(out + "/*.tar"))
+samples = list(wds.WebDataset(shards, shardshuffle=False))
+assert [s["__key__"] for s in samples] == [f"{shard:05}{row}" for shard in range(3) for row in range(10)][:25]
+for n, sample in enumerate(samples):
+    meta = json.loads(sample["json"])
+    assert list(meta) == ["id", "caption", "url", "key", "status", "error_message", "error_class", "yt_meta_dict"]
+    assert meta["key"] == sample["__key__"] and meta["id"] == n
+    assert sample["txt"].decode() == meta["caption"] == f"clip {n}, with a comma"
+    if n == 7:
+        assert meta["status"] == "failed_to_download" and "mp4" not in sample
+        assert meta["error_class"] == "http_404" and "404" in meta["error_message"]
+    else:
+        assert meta["status"] == "success" and meta["error_message"] is None
+        assert len(sample["mp4"]) == 3000 + 7 * n and sample["mp4"][4:8] == b"ftyp"
+    assert sample["json"].startswith(b'{\n    "id"'), "indent 4, as json.dumps writes it"
+
+decoded = list(wds.WebDataset(shards, shardshuffle=False).decode().to_tuple("json", "txt"))
+assert decoded[3][0]["id"] == 3
+
+table = pq.read_table(out + "/00000.parquet")
+assert table.column_names == ["id", "caption", "url", "key", "status", "error_message", "error_class", "yt_meta_dict"]
+assert str(table.schema.field("id").type) == "int64" and table.num_rows == 10
+assert table["status"].to_pylist().count("success") == 9
+print("ok")
+"#;
+    let ended = python(script, &[job.output().to_str().unwrap()]).expect(0);
+    assert_eq!(ended.stdout.trim(), "ok");
+}
