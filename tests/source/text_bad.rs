@@ -49,6 +49,15 @@ fn line_numbers_hold_for_every_line_end() {
 }
 
 #[test]
+fn txt_line_numbers_count_blank_lines_once() {
+    for end in ["\n", "\r\n", "\r"] {
+        let rows = Table::new(["http://a", "", "http://\u{1}b", "http://c\0"].join(end).as_bytes()).rows(&spec(Txt));
+        let messages: Vec<_> = rows.iter().map(|row| row.message().split(':').next().unwrap()).collect();
+        assert_eq!(messages, ["", "line 3", "line 4"], "{end:?}");
+    }
+}
+
+#[test]
 fn rows_without_a_url() {
     let found = problems("url,caption\n,c\n\"  \t\",c\n\"\",\nu,c\n");
     let no_url = |line| bad(NoUrl, &format!("line {line}: column `url`: no URL"));
@@ -123,7 +132,7 @@ fn an_unclosed_quote_is_seen_wherever_it_ends() {
     // At the end of the file.
     let error = Table::new("url,caption\r\nu,c\r\n\r\nu,\"c\r\nu,c\r\n").error(&with_caption(Csv));
     assert!(matches!(error, SourceError::UnclosedQuote { line: 4, .. }), "{error}");
-    // In a later row that has quotes too: both fields counts match, and yet two rows are gone.
+    // In a later row that has quotes too: the field counts match, and yet two rows are gone.
     let found = problems("url,caption\nu1,\"abc\nu2,def\nu3,\"ghi\"\nu4,jkl\n");
     assert_eq!(found[0], bad(BadRow, "line 2: a quote is not closed; it has swallowed the rows up to line 4"));
     assert_eq!(found[1], fine());
