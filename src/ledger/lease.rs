@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::commit::{self, Rolled};
 use super::error::Result;
-use super::lease_file::{LeaseFile, Phase, State};
+use super::lease_file::{self, LeaseFile, Phase, State};
 use super::names::{self, AttemptId};
 use super::record::{CommitRecord, Committed, FileRecord, RECORD_VERSION};
 use super::shared::{Shared, Stats};
@@ -234,10 +234,15 @@ impl Lease {
                 Some(Outcome::Won)
             }
             Stats::Valid(by) if by.clipmill.generation >= self.id.generation => Some(Outcome::Lost),
-            // Not committed, and our lease is gone: the folder was wiped for another plan.
-            _ if found(self.shared.storage.size(self.inner().file.path()))?.is_none() => Some(Outcome::Wiped),
+            // Not committed, and our lease is gone, or another's: the folder was wiped for another plan.
+            _ if !self.is_ours()? => Some(Outcome::Wiped),
             _ => None,
         })
+    }
+
+    fn is_ours(&self) -> Result<bool> {
+        let lease = lease_file::read(&*self.shared.storage, &names::lease(&self.name, self.id))?;
+        Ok(lease.and_then(|lease| lease.state).is_some_and(|state| state.owner.nonce == self.nonce()))
     }
 
     fn finish(&self, outcome: Outcome, rolled: &Rolled, record: &str) -> Result<Commit> {

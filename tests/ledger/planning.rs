@@ -7,8 +7,8 @@ use std::time::Duration;
 use clipmill::ledger::storage::Storage;
 use clipmill::ledger::storage::testing::{Act, Fault, Hooked};
 use clipmill::ledger::{
-    Beat, Checkpoint, ColumnSpec, ExtendInput, InputFingerprint, Ledger, LedgerError, Next, Owner, Plan, PlanSpec,
-    PlanWriter, Planner, Todo, overwrite, planner,
+    Beat, Checkpoint, ColumnSpec, Commit, ExtendInput, InputFingerprint, Ledger, LedgerError, Next, Owner, Plan,
+    PlanSpec, PlanWriter, Planner, Todo, overwrite, planner,
 };
 use clipmill::sample::{Cell, Column, ColumnKind, Failure, FailureClass};
 use rustix::io::Errno;
@@ -321,12 +321,17 @@ fn overwrite_refuses_while_another_job_is_at_work() {
         assert!(matches!(&error, LedgerError::InUse { job, .. } if job == "slurm:1"), "{error}");
     });
     assert!(overwrite(&local(root), &me, TTL, &|| false).unwrap(), "a silent one is no hindrance");
-    // Its owner wakes up in a folder that is another plan's.
-    script::rank(&local(root), Owner { restart: 9, ..me }, options(0, 1), 1).unwrap();
-    let tar = script::Tar::open(&lease).unwrap();
-    let stats = script::finish(&lease, tar, Default::default()).unwrap();
-    assert!(!matches!(lease.commit(&stats), Ok(clipmill::ledger::Commit::Won)));
-    script::check_visible(root);
+    // Its owner wakes up in a folder that is another plan's, first with nobody at work, then with a new owner.
+    let plan = script::plan(&local(root), &me, 1).unwrap();
+    for taken in [false, true] {
+        let mut ledger = Ledger::open(local(root), Arc::clone(&plan), me.clone(), options(0, 1)).unwrap();
+        let _new = taken.then(|| ledger.next().unwrap());
+        let tar = script::Tar::open(&lease).unwrap();
+        let stats = script::finish(&lease, tar, Default::default()).unwrap();
+        assert_eq!(lease.commit(&stats).unwrap(), Commit::Lost);
+        assert_eq!(names(root), ["_clipmill".to_owned()].into());
+        assert_eq!(names(&root.join("_clipmill/leases")).len(), usize::from(taken), "the new owner's lease stays");
+    }
 }
 
 #[test]
