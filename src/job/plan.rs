@@ -193,7 +193,7 @@ impl Planning<'_> {
             let prefix_sha256 = match planned {
                 // Parquet's index stands at its end: a longer file shares no meaningful prefix.
                 Some(planned) if now.size > planned.size && self.table.format != InputFormat::Parquet => {
-                    ends_with_row(path, planned.size)?.then(|| source::hash_prefix(path, planned.size)).transpose()?
+                    source::ends_at_line(path, planned.size)?.then(|| source::hash_prefix(path, planned.size)).transpose()?
                 }
                 _ => None,
             };
@@ -278,14 +278,6 @@ fn refused(error: LedgerError) -> JobError {
         LedgerError::Mismatch(mismatch) => JobError::Refused { message: mismatch.to_string(), usage: true },
         other => other.into(),
     }
-}
-
-/// Whether the byte before `len` ends a line.
-fn ends_with_row(path: &Path, len: u64) -> Result<bool, SourceError> {
-    use std::os::unix::fs::FileExt;
-    let mut last = [0];
-    let read = std::fs::File::open(path).and_then(|file| file.read_exact_at(&mut last, len.saturating_sub(1)));
-    Ok(read.is_ok() && last == [b'\n'])
 }
 
 /// The shards that this job's `retry_failed` rewrites. `None`: told to stop.
