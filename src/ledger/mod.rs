@@ -22,6 +22,7 @@ mod retry;
 mod shared;
 mod slots;
 pub mod storage;
+mod take;
 mod turn;
 
 pub use checkpoint::{Checkpoint, Prefix, hex};
