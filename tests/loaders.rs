@@ -14,9 +14,11 @@ fn python(script: &str, arguments: &[&str]) -> Ended {
     let mut command = Command::new(&python);
     command.args(["-c", script]).args(arguments);
     let output = command.output();
-    Ended::of(output.unwrap_or_else(|error| {
-        panic!("{}: {error}; `bash tests/rig/setup.sh test` installs it", python.display())
-    }))
+    Ended::of(
+        output.unwrap_or_else(|error| {
+            panic!("{}: {error}; `bash tests/rig/setup.sh test` installs it", python.display())
+        }),
+    )
 }
 
 #[test]

@@ -134,9 +134,8 @@ fn a_job_with_a_one_minute_limit_drains_requeues_itself_and_finishes() {
     let restarts: u32 = cluster.field(&id, "Restarts").parse().unwrap();
     assert!(restarts >= 1, "it went through at least two starts: {text}");
     assert!(text.contains("work is left: requeueing"), "{text}");
-    let resumed: u64 = (0..2)
-        .map(|n| stats(&job.output(), &format!("{n:05}"))["clipmill"]["resumed_rows"].as_u64().unwrap())
-        .sum();
+    let resumed: u64 =
+        (0..2).map(|n| stats(&job.output(), &format!("{n:05}"))["clipmill"]["resumed_rows"].as_u64().unwrap()).sum();
     assert!(resumed > 0, "later starts went on inside the shards: {text}");
     verify(&job.output());
     let want = Job::new(&urls(&site, "media", 90)).option("storage.number_sample_per_shard=45");
@@ -166,12 +165,13 @@ fn a_straggler_loses_its_unstarted_shards_to_the_others() {
     assert!((1..6).contains(&by_rank_0), "rank 0 wrote {by_rank_0} of its 6 shards");
 
     // Static assignment: rank 0's share alone, at its own pace.
-    let share: Vec<String> = (0..24).filter(|shard| shard % 4 == 0).flat_map(|shard| (0..4).map(move |row| shard * 4 + row))
+    let share: Vec<String> = (0..24)
+        .filter(|shard| shard % 4 == 0)
+        .flat_map(|shard| (0..4).map(move |row| shard * 4 + row))
         .map(|n| site.url(&format!("media/{n}.mp4")))
         .collect();
-    let alone = Job::new(&share)
-        .option("storage.number_sample_per_shard=4")
-        .option("reading.requests_per_second_per_host=1");
+    let alone =
+        Job::new(&share).option("storage.number_sample_per_shard=4").option("reading.requests_per_second_per_host=1");
     let begun = Instant::now();
     alone.run().expect(0);
     println!("straggler: {helped:.1?} with helping ranks, {:.1?} with a static assignment", begun.elapsed());

@@ -193,7 +193,9 @@ impl Planning<'_> {
             let prefix_sha256 = match planned {
                 // Parquet's index stands at its end: a longer file shares no meaningful prefix.
                 Some(planned) if now.size > planned.size && self.table.format != InputFormat::Parquet => {
-                    source::ends_at_line(path, planned.size)?.then(|| source::hash_prefix(path, planned.size)).transpose()?
+                    source::ends_at_line(path, planned.size)?
+                        .then(|| source::hash_prefix(path, planned.size))
+                        .transpose()?
                 }
                 _ => None,
             };

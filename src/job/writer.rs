@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use super::JobError;
 use crate::error::Class;
-use crate::ledger::{Beat, Checkpoint, Commit, Lease, Prefix};
+use crate::ledger::{Beat, Checkpoint, Commit, Failed, Lease, Prefix};
 use crate::sink::stats::{Counts, Stats};
 use crate::sink::{Finished, JOURNAL, Reorder, Resumed, Saved, ShardContext, ShardWriter, SinkError, TAR, ahead};
 
@@ -125,10 +125,11 @@ pub fn write_shard(mut job: ShardJob, recovered: Recovered) -> Result<ShardEnd, 
             lease.release(checkpoint.as_ref())?;
             Err(error)
         }
-        Err(error) => {
-            lease.fail(&error.to_string())?;
-            Err(error)
-        }
+        Err(error) => match lease.fail(&error.to_string())? {
+            Failed::Counted => Err(error),
+            // It lost its files to a late commit, and nothing is wrong.
+            Failed::Committed => Ok(ShardEnd::Lost),
+        },
     }
 }
 

@@ -23,6 +23,7 @@ mod shared;
 mod slots;
 pub mod storage;
 mod survey;
+mod take;
 mod turn;
 
 pub use checkpoint::{Checkpoint, Prefix, hex};
