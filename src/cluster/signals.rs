@@ -2,7 +2,7 @@
 //!
 //! The same event often reaches a process more than once: Slurm signals the step while the batch script forwards its
 //! own copy; `mpirun` answers Ctrl-C with SIGTERM to ranks that the terminal has already interrupted. So a signal
-//! counts as the second one only when it can be meant as such, see [`Escalation`].
+//! counts as the second one only when it can be meant as such, see `Escalation`.
 
 use std::time::{Duration, Instant};
 

@@ -33,9 +33,12 @@ pub fn keep(rank: &Rank, lease: &Lease, rows: &[Row]) -> Result<Vec<Finished>, J
 struct Committed {
     failures: HashMap<String, Failure>,
     /// Row key to its successful outputs, in order.
-    outputs: HashMap<String, Vec<(Map<String, Value>, Vec<MemberAt>)>>,
+    outputs: Outputs,
     file: SharedFile,
 }
+
+/// Row key to the metadata and members of each of its outputs.
+type Outputs = HashMap<String, Vec<(Map<String, Value>, Vec<MemberAt>)>>;
 
 impl Committed {
     fn open(rank: &Rank, name: &str) -> Result<Self, JobError> {
@@ -76,8 +79,6 @@ impl Committed {
         OutputSample { meta: meta.clone(), status: Status::Success, failure: None, text, members: members.collect() }
     }
 }
-
-type Outputs = HashMap<String, Vec<(Map<String, Value>, Vec<MemberAt>)>>;
 
 fn read_outputs(
     reader: &mut TarReader<Box<dyn crate::sample::ReadSeek>>,

@@ -58,7 +58,7 @@ pub fn write(
     Ok(Saved { len: out.written(), sha256: out.digest() })
 }
 
-/// Reads what [`write`] wrote. Media stays in the file until it is written on.
+/// Reads what [`write()`] wrote. Media stays in the file until it is written on.
 pub fn read(file: Box<dyn ReadSeek>, path: &str) -> Result<Vec<Finished>, SinkError> {
     let damaged = |reason: String| SinkError::Journal { path: path.to_owned(), reason };
     let mut reader = TarReader::new(file).map_err(|error| damaged(error.to_string()))?;
