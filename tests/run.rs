@@ -74,7 +74,9 @@ fn the_bytes_do_not_depend_on_how_many_ranks_wrote_them() {
     let alone = Job::new(&urls);
     alone.run().expect(0);
 
-    let together = Job::new(&urls).option("distribution.thread_count=3");
+    // Slow enough that no rank can do it all before the others have started.
+    let together =
+        Job::new(&urls).option("distribution.thread_count=3").option("reading.requests_per_second_per_host=80");
     let ranks: Vec<_> = (0..4)
         .map(|rank| {
             let mut command = together.command();
