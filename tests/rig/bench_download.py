@@ -75,12 +75,12 @@ class Bench:
         ]
         return [self.clipmill, "run", str(self.repo / "configs/download.yaml"), *(word for o in options for word in ("-o", o))]
 
-    def curl_command(self, table: pathlib.Path) -> list[str]:
-        urls = self.work / "curl.cfg"
-        lines = table.read_text().splitlines()[1:]
-        urls.write_text("".join(f'url = "{url}"\noutput = "{self.out}/files/{url.rsplit("/", 1)[1]}"\n' for url in lines))
-        script = 'mkdir -p "$1/files" && curl -sf --parallel --parallel-max "$3" --config "$2" && tar -cf "$1/all.tar" -C "$1/files" .'
-        return ["bash", "-c", script, "curl", str(self.out), str(urls), str(IN_FLIGHT)]
+    def curl_command(self, name: str) -> list[str]:
+        # A range rather than a list of URLs: curl takes a millisecond per entry of a list of thousands.
+        count, _, _ = JOBS[name]
+        url = f"{os.environ['BENCH_URL']}/{name}/[00000-{count - 1:05}].mp4"
+        script = 'mkdir -p "$1/files" && curl -sf --parallel --parallel-max "$3" "$2" -o "$1/files/#1.mp4" && tar -cf "$1/all.tar" -C "$1/files" .'
+        return ["bash", "-c", script, "curl", str(self.out), url, str(IN_FLIGHT)]
 
     def v2d_command(self, table: pathlib.Path, shard: int) -> list[str]:
         config = self.work / "v2d.yaml"
@@ -116,7 +116,7 @@ class Bench:
         programs = {
             "clipmill": self.clipmill_command(table, SHARD[name]),
             "clipmill, fsync off": self.clipmill_command(table, SHARD[name], "distribution.fsync=false"),
-            "curl + tar": self.curl_command(table),
+            "curl + tar": self.curl_command(name),
         }
         if self.v2d.exists():
             programs["video2dataset"] = self.v2d_command(table, SHARD[name])
@@ -141,17 +141,43 @@ class Bench:
             delays.append(float(end) - float(took) - this.started)
         return delays
 
-    def plan(self, suffix: str) -> tuple[Run, Run]:
+    def table_options(self, suffix: str) -> list[str]:
+        table = self.work / f"rows.{suffix}"
+        options = (f"url_list={table}", f"input_format={suffix}", f"output_folder={self.out}", "caption_col=caption", "save_additional_columns=[id]")
+        return [word for option in options for word in ("-o", option)]
+
+    def read(self, suffix: str) -> dict[str, list[Run]]:
+        """Reading all rows: `clipmill plan`, and pyarrow in batches, in turn."""
         path = self.work / f"rows.{suffix}"
-        self.fresh()
-        command = [self.clipmill, "plan", str(self.repo / "configs/download.yaml")]
-        for option in (f"url_list={path}", f"input_format={suffix}", f"output_folder={self.out}"):
-            command += ["-o", option]
-        read = {
+        code = {
             "csv": "import pyarrow.csv as c; print(sum(b.num_rows for b in c.open_csv(sys.argv[1])))",
             "parquet": "import pyarrow.parquet as p; print(sum(b.num_rows for b in p.ParquetFile(sys.argv[1]).iter_batches()))",
         }[suffix]
-        return run(command, self.log), run([sys.executable, "-c", "import sys; " + read, str(path)], self.log)
+        config = str(self.repo / "configs/download.yaml")
+        commands = {
+            "clipmill": [self.clipmill, "plan", config, *self.table_options(suffix)],
+            "pyarrow": [sys.executable, "-c", "import sys; " + code, str(path)],
+        }
+        runs: dict[str, list[Run]] = {program: [] for program in commands}
+        for _ in range(ROUNDS):
+            for program, command in commands.items():
+                runs[program].append(run(command, self.log))
+        return runs
+
+    def make_plan(self, suffix: str) -> Run:
+        """A run up to the moment when its plan stands on disk; it is killed there, before it fetches."""
+        self.fresh()
+        command = [self.clipmill, "run", str(self.repo / "configs/download.yaml"), *self.table_options(suffix)]
+        begin = time.monotonic()
+        with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as child:
+            planned = any(" rows in " in line for line in child.stderr)
+            wall = time.monotonic() - begin
+            status = pathlib.Path(f"/proc/{child.pid}/status").read_text() if planned else ""
+            child.kill()
+        peak = next((int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM:")), 0)
+        if not planned:
+            raise Failed("no plan was made")
+        return Run(wall, 0.0, peak, 0.0)
 
 
 def median(runs: list[Run], field: str) -> float:
@@ -199,9 +225,15 @@ def main() -> int:
         print(f"\nStart to first request: median {statistics.median(delays) * 1e3:.0f} ms, worst of 10 {max(delays) * 1e3:.0f} ms")
 
     def plan(suffix: str) -> None:
-        ours, theirs = bench.plan(suffix)
-        print(f"\nPlan over {ROWS:,} rows of {suffix}: {ROWS / ours.wall / 1e6:.2f} M rows/s, {ours.rss / 1e6:.0f} MB peak;")
-        print(f"pyarrow only reading them: {ROWS / theirs.wall / 1e6:.2f} M rows/s, {theirs.rss / 1e6:.0f} MB peak")
+        def line(what: str, runs: list[Run]) -> None:
+            print(f"| {what} | {ROWS / median(runs, 'wall') / 1e6:.2f} | {max(r.rss for r in runs) / 1e6:.0f} |")
+
+        read = bench.read(suffix)
+        made = [bench.make_plan(suffix) for _ in range(ROUNDS)]
+        print(f"\n### {ROWS:,} rows of {suffix}, median of {ROUNDS}\n\n| | M rows/s | peak RSS MB |\n|---|---|---|")
+        line("clipmill: reading (`clipmill plan`)", read["clipmill"])
+        line("clipmill: reading, hashing and writing the plan (start of `clipmill run`)", made)
+        line("pyarrow: reading", read["pyarrow"])
 
     print_machine()
     for name in os.environ.get("BENCH_JOBS", "small many large").split():
