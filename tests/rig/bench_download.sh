@@ -39,7 +39,7 @@ v2d=$repo/target/rig/v2d
 if [ -n "${BENCH_V2D:-}" ] && [ ! -f "$v2d/complete" ]; then
     echo "installing video2dataset 1.3.0 (minutes, 5.7 GB)" >&2
     python3 -m venv "$v2d"
-    "$v2d/bin/pip" install --quiet --disable-pip-version-check video2dataset==1.3.0 numpy==1.26.4 webdataset==0.2.86
+    "$v2d/bin/pip" install --quiet --disable-pip-version-check video2dataset==1.3.0 numpy==1.26.4 webdataset==0.2.86 pyarrow==15.0.0 pandas==2.2.0
     touch "$v2d/complete"
 fi
 
