@@ -87,7 +87,7 @@ fn describe(report: &StatusReport) -> String {
         text += &format!(
             "so far   {} in {}: {:.1} rows/s, {}/s\n",
             HumanBytes(report.bytes),
-            HumanDuration(Duration::from_secs_f64(report.seconds)),
+            elapsed(report.seconds),
             rate(report.rows_done),
             HumanBytes(rate(report.bytes) as u64),
         );
@@ -96,7 +96,7 @@ fn describe(report: &StatusReport) -> String {
         let mut causes: Vec<_> = report.causes.iter().filter(|(cause, _)| *cause != "success").collect();
         causes.sort_by_key(|(_, n)| std::cmp::Reverse(**n));
         let rows: Vec<_> =
-            causes.iter().map(|(cause, n)| vec!["failed".into(), n.to_string(), cause.to_string()]).collect();
+            causes.iter().map(|(cause, n)| vec!["failed ".into(), n.to_string(), cause.to_string()]).collect();
         text += &table(&rows);
     }
     if report.retryable > 0 {
@@ -120,4 +120,8 @@ fn describe(report: &StatusReport) -> String {
         text += &format!("damaged  {name}_stats.json is not a whole commit record; the next run redoes the shard\n");
     }
     text
+}
+
+fn elapsed(seconds: f64) -> String {
+    if seconds < 60.0 { format!("{seconds:.1} s") } else { HumanDuration(Duration::from_secs_f64(seconds)).to_string() }
 }

@@ -167,12 +167,11 @@ impl FailureLog {
             }
             Err(_) => return,
         };
+        let of = if url.is_empty() { String::new() } else { format!(" <{url}>") };
         match count {
-            n if n < SHOWN_PER_CLASS => tracing::warn!("sample {key} failed ({class}): {failure} [{url}]"),
+            n if n < SHOWN_PER_CLASS => tracing::warn!("sample {key} failed ({class}): {failure}{of}"),
             SHOWN_PER_CLASS => {
-                tracing::warn!(
-                    "sample {key} failed ({class}): {failure} [{url}]; more of this class go to the log file"
-                );
+                tracing::warn!("sample {key} failed ({class}): {failure}{of}; more of this class go to the log file");
             }
             _ => tracing::debug!(key, class, url, "sample failed: {failure}"),
         }
