@@ -32,7 +32,11 @@ pub mod error;
 pub mod fetch;
 pub mod job;
 pub mod ledger;
+#[cfg(feature = "media")]
+pub mod media;
+pub mod mill;
 pub mod sample;
 pub mod sink;
 pub mod source;
+pub mod subsample;
 pub mod telemetry;

@@ -1,0 +1,3 @@
+//! The media worker: see `src/mill`.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Subsamplers: what a job does to each sample.
