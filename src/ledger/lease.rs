@@ -202,7 +202,7 @@ impl Lease {
             files.into_iter().map(|(suffix, file)| (format!("{}.{suffix}", self.name), file)).collect();
         CommitRecord {
             version: RECORD_VERSION,
-            plan_hash: self.shared.plan.hash().to_owned(),
+            plan_hash: self.shared.plan.hash_of(self.shard).to_owned(),
             generation: self.id.generation,
             attempt: self.id.attempt,
             nonce: format!("{:016x}", self.nonce()),
@@ -215,7 +215,8 @@ impl Lease {
     /// After an error of class `Retry` it may be called again. After any error the shard may be committed all the same:
     /// whoever finds the claim finishes it.
     pub fn commit(&self, stats: &[u8]) -> Result<Commit> {
-        let committed = commit::check_record(&self.name, self.id, self.nonce(), self.shared.plan.hash(), stats)?;
+        let plan_hash = self.shared.plan.hash_of(self.shard);
+        let committed = commit::check_record(&self.name, self.id, self.nonce(), plan_hash, stats)?;
         let record = self.write_files(&committed, stats)?;
         for _ in 0..CLAIM_TRIES {
             let claimed = made(self.shared.storage.link(&record, &names::claim(&self.name, self.id.generation)))?;
