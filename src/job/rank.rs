@@ -9,7 +9,7 @@ use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::feed::{Feeder, ShardFeed};
-use super::writer::{ShardEnd, ShardJob, Written, write_shard};
+use super::writer::{ShardEnd, ShardJob, Written, cut_off, write_shard};
 use super::{JobError, prepare};
 use crate::cluster::{Level, Placement, Stop};
 use crate::config::Config;
@@ -127,8 +127,14 @@ impl Rank {
     async fn shard(self: Arc<Self>, lease: Lease, all_out: oneshot::Sender<()>) -> Result<ShardEnd, JobError> {
         let (name, shard) = (lease.name().to_owned(), lease.shard());
         let this = Arc::clone(&self);
-        let (lease, prepared) =
-            blocking(move || prepare::prepare(&this, &lease).map(|prepared| (lease, prepared))).await??;
+        let prepared = move || match prepare::prepare(&this, &lease) {
+            Ok(prepared) => Ok((lease, prepared)),
+            Err(error) => Err(cut_off(lease, None, error)),
+        };
+        let (lease, prepared) = match blocking(prepared).await? {
+            Ok(prepared) => prepared,
+            Err(end) => return end,
+        };
         let (to_writer, received) = channel();
         let (written_tx, written) = watch::channel(Written { next: prepared.recovered.next, over: false });
         let feed = ShardFeed {

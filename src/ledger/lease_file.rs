@@ -93,6 +93,11 @@ impl Seen {
     pub(super) fn sequence(&self) -> u64 {
         self.sequence
     }
+
+    /// Whether this very process holds it.
+    pub(super) fn is_held_by(&self, owner: &Owner) -> bool {
+        self.state.as_ref().is_some_and(|state| state.phase == Phase::Held && state.owner.nonce == owner.nonce)
+    }
 }
 
 /// Reads a lease; `None` if it is not there.

@@ -299,3 +299,19 @@ fn a_helper_finishes_a_claim_whose_owner_stopped() {
     }
     assert!(rolled >= 4, "{rolled}");
 }
+
+#[test]
+fn attempts_that_end_without_a_word_are_counted_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut ledger = open(folder.path(), live_owner(0), Options { max_shard_retry: 2, ..options(0, 1) }, 1);
+    for _ in 0..3 {
+        drop(wait_for(&mut ledger));
+    }
+    loop {
+        match ledger.next().unwrap() {
+            Next::Wait(pause) => std::thread::sleep(pause),
+            Next::GaveUp(shards) => break assert_eq!(shards[0].error, "its attempts ended without a word"),
+            other => panic!("it is tried for ever: {other:?}"),
+        }
+    }
+}

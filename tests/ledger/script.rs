@@ -148,6 +148,15 @@ impl Tar {
     }
 }
 
+/// Writes these rows in one go.
+pub fn write_rows(lease: &Lease, rows: &[clipmill::sample::Row]) -> Tar {
+    let mut tar = Tar::open(lease).unwrap();
+    for row in rows {
+        tar.push(lease, row.cells[1].as_str().unwrap()).unwrap();
+    }
+    tar
+}
+
 /// Works a shard off; `None` when the lease was lost underway.
 pub fn work(storage: &dyn Storage, plan: &Plan, lease: &Lease) -> Result<Option<Commit>, LedgerError> {
     let rows = plan.read_shard(storage, lease.shard())?;
