@@ -113,6 +113,9 @@ pub enum FetchError {
     /// The node's: bytes could not be spilled to scratch.
     #[error("cannot write fetched bytes to the scratch folder (see job.tmp_dir): {0}")]
     Scratch(#[source] io::Error),
+    /// The node's too: without descriptors no host can be reached, and none is to blame.
+    #[error("too many open files: raise `ulimit -n`, or lower distribution.thread_count")]
+    OpenFiles,
 }
 
 impl FetchError {
@@ -120,7 +123,7 @@ impl FetchError {
     pub fn class(&self) -> Class {
         match self {
             FetchError::Sample(_) => Class::Sample,
-            FetchError::Scratch(_) => Class::Shard,
+            FetchError::Scratch(_) | FetchError::OpenFiles => Class::Shard,
         }
     }
 }

@@ -44,6 +44,7 @@ pub(super) struct Transfer<'a> {
 enum Trouble {
     Sample { failure: Failure, retry_after: Option<Duration> },
     Scratch(io::Error),
+    OpenFiles,
 }
 
 impl From<Failure> for Trouble {
@@ -80,6 +81,7 @@ impl<'a> Transfer<'a> {
             let (failure, retry_after) = match self.attempt().await {
                 Ok(()) => return self.finish().await,
                 Err(Trouble::Scratch(error)) => return Err(FetchError::Scratch(error)),
+                Err(Trouble::OpenFiles) => return Err(FetchError::OpenFiles),
                 Err(Trouble::Sample { failure, retry_after }) => (failure, retry_after),
             };
             if failure.class == FailureClass::Blocked {
@@ -163,6 +165,7 @@ impl<'a> Transfer<'a> {
                 host.report(answer::outcome(response.status()));
                 Ok(Reply { response, ranged, _admission: admission })
             }
+            Err(error) if classify::is_out_of_files(&error) => Err(Trouble::OpenFiles),
             Err(error) => {
                 if direct && classify::is_connection_refused(&error) {
                     host.report(Outcome::Refused);
