@@ -54,6 +54,7 @@ pub use client::Proxies;
 pub use retry::Backoff;
 pub use settings::FetchSetupError;
 pub use sniff::Container;
+pub use target::shown;
 
 /// Fetches samples. Clones share connections, limits and breakers.
 #[derive(Debug, Clone)]
@@ -199,10 +200,9 @@ impl Fetcher {
     async fn read(&self, path: PathBuf, mut collector: Collector) -> Result<Fetched, FetchError> {
         let shown = path.display().to_string();
         if !self.inner.allow_local_paths {
-            let message = format!(
-                "`{shown}` is no http or https URL, and files of this machine are not read without \
-                 reading.allow_local_paths"
-            );
+            // The cell is not shown: it may be a URL without its scheme, with all its secrets.
+            let message = "not an http or https URL, and files of this machine are not read without \
+                           reading.allow_local_paths";
             return Err(Failure::new(FailureClass::LocalPathRefused, message).into());
         }
         let _admission = self.inner.hosts.admit_local().await;
