@@ -120,6 +120,10 @@ impl<'a> Transfer<'a> {
         let mut redirects = 0;
         loop {
             let reply = self.ask(&url).await?;
+            let status = reply.response.status();
+            if self.inner.honour_opt_out && (status.is_success() || status.is_redirection()) {
+                answer::check_opt_out(&url, reply.response.headers())?;
+            }
             if let Some(location) = answer::redirect(&reply.response) {
                 redirects += 1;
                 if redirects > self.inner.max_redirects {
@@ -234,7 +238,7 @@ impl<'a> Transfer<'a> {
                 return Err(Trouble::Sample { failure, retry_after: answer::retry_after(headers) });
             }
         };
-        answer::check(url, headers, self.inner.honour_opt_out)?;
+        answer::check_coding(url, headers)?;
         self.stream(url, response, expected).await?;
         Ok(Received::Whole)
     }
