@@ -6,11 +6,11 @@ use clap::Args;
 use indicatif::MultiProgress;
 
 use super::common::{Exit, complain, load};
-use super::config::{Given, colour};
+use super::config::Given;
 use crate::cluster::{self, MpiSession, Placement, Stop, deadline, signals};
 use crate::config::{Config, Loaded};
 use crate::job::{self, Ending, JobError};
-use crate::telemetry::{LogOptions, init_logs};
+use crate::telemetry::{LogOptions, colour, init_logs};
 
 /// How long ranks wait for each other at the end, beyond their own drain.
 const FINISH_PATIENCE: Duration = Duration::from_secs(60);

@@ -14,6 +14,7 @@ use super::{JobError, prepare};
 use crate::cluster::{Level, Placement, Stop};
 use crate::config::Config;
 use crate::error::Class;
+use crate::fetch::FetchError;
 use crate::ledger::storage::Storage;
 use crate::ledger::{Lease, Ledger, Next, Plan};
 use crate::sink::ShardContext;
@@ -161,7 +162,10 @@ impl Rank {
             .map_err(|source| JobError::Thread { source })?;
         let fed = self.feeder.feed(feed).await;
         let end = end.await.map_err(|_| JobError::WriterGone { shard: name })?;
-        fed.map_err(|source| JobError::Scratch { folder: self.scratch(), why: source.to_string() })?;
+        fed.map_err(|error| match error {
+            FetchError::OpenFiles => JobError::OpenFiles,
+            error => JobError::Scratch { folder: self.scratch(), why: error.to_string() },
+        })?;
         end
     }
 

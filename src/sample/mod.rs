@@ -11,5 +11,5 @@ pub use budget::{Budget, Permit};
 pub use cell::Cell;
 pub use key::KeyFormat;
 pub use payload::{Payload, PayloadBuilder, ReadSeek, SharedFile};
-pub use row::{Column, ColumnKind, Row};
+pub use row::{Column, ColumnKind, RESERVED_FIELDS, Row};
 pub use status::{Failure, FailureClass, Status};
