@@ -2,6 +2,7 @@
 
 mod budget;
 mod cell;
+mod hex;
 mod key;
 mod payload;
 mod row;
@@ -9,6 +10,7 @@ mod status;
 
 pub use budget::{Budget, Permit};
 pub use cell::Cell;
+pub use hex::hex;
 pub use key::KeyFormat;
 pub use payload::{Payload, PayloadBuilder, ReadSeek, SharedFile};
 pub use row::{Column, ColumnKind, RESERVED_FIELDS, Row};

@@ -11,9 +11,9 @@ use clipmill::ledger::storage::testing::{Counts, Hooked};
 use clipmill::ledger::storage::{LocalStorage, Storage, StorageFile};
 use clipmill::ledger::{
     Beat, Checkpoint, ColumnSpec, Commit, Committed, Failed, FileRecord, InputFingerprint, Lease, Ledger, LedgerError,
-    Next, Options, Owner, Plan, PlanSpec, PlanWriter, Planner, Prefix, hex, planner,
+    Next, Options, Owner, Plan, PlanSpec, PlanWriter, Planner, Prefix, planner,
 };
-use clipmill::sample::Cell;
+use clipmill::sample::{Cell, hex};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 

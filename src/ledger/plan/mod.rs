@@ -21,10 +21,10 @@ pub use overwrite::overwrite;
 pub use spec::{ColumnSpec, Input, InputFingerprint, Part, PlanSpec};
 pub use writer::{ExtendInput, PlanWriter, Todo};
 
-use super::checkpoint::hex;
 use super::error::{LedgerError, Result};
 use super::names;
 use super::storage::{Storage, found};
+use crate::sample::hex;
 use crate::sample::{Column, Failure, KeyFormat, Row};
 
 /// Format of plan.json and of the segments.
