@@ -199,3 +199,25 @@ fn status_and_inspect_tell_what_is_there() {
     assert_eq!(lines[3]["meta"]["error_class"], "http_404");
     assert_eq!(snapshot(&job.output()).len(), 4);
 }
+
+#[test]
+fn plan_counts_rows_and_projects_from_what_is_done() {
+    let site = Site::start(25, 1000);
+    let job = Job::new(&urls(&site, "media", 25));
+    fs::write(job.table(), fs::read_to_string(job.table()).unwrap() + "only one field\n").unwrap();
+    let plan = || {
+        let mut command = clipmill();
+        command.args(["plan", "--json"]).args(job.arguments());
+        let ended = Ended::of(command.output().unwrap()).expect(0);
+        serde_json::from_str::<serde_json::Value>(&ended.stdout).unwrap()
+    };
+    let before = plan();
+    assert_eq!((&before["rows"], &before["shards"], &before["bad_rows"]), (&26.into(), &3.into(), &1.into()));
+    assert!(before["projection"].is_null());
+    assert!(!job.output().exists(), "nothing may have been written");
+    job.run().expect(0);
+    let after = plan();
+    assert_eq!(after["projection"]["from_rows"], 26);
+    let bytes: u64 = (0..25).map(|n| 1000 + 7 * n).sum();
+    assert_eq!(after["projection"]["bytes"], bytes);
+}
