@@ -70,6 +70,10 @@ fn look(output: &Path) -> Result<StatusReport, Exit> {
     }
 }
 
+fn work_time(seconds: f64) -> String {
+    if seconds < 60.0 { format!("{seconds:.1} s") } else { HumanDuration(Duration::from_secs_f64(seconds)).to_string() }
+}
+
 fn describe(report: &StatusReport) -> String {
     let share = 100.0 * report.rows_done as f64 / (report.rows.max(1)) as f64;
     let mut text = format!(
@@ -87,7 +91,7 @@ fn describe(report: &StatusReport) -> String {
         text += &format!(
             "so far   {} in {}: {:.1} rows/s, {}/s\n",
             HumanBytes(report.bytes),
-            HumanDuration(Duration::from_secs_f64(report.seconds)),
+            work_time(report.seconds),
             rate(report.rows_done),
             HumanBytes(rate(report.bytes) as u64),
         );

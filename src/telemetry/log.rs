@@ -60,7 +60,7 @@ fn open(path: &Path) -> io::Result<File> {
     File::options().create(true).append(true).open(path)
 }
 
-/// `07:41:09 rank 3 WARN message key=value`
+/// `07:41:09 [3] warning: message key=value`; the number is the rank.
 struct Human {
     rank: Option<u32>,
     colour: bool,
@@ -77,7 +77,7 @@ where
         // 2026-11-24T06:05:39.123456Z: people need the time of day.
         out.write_str(time.get(11..19).unwrap_or(&time))?;
         if let Some(rank) = self.rank {
-            write!(out, " rank {rank}")?;
+            write!(out, " [{rank}]")?;
         }
         match (*event.metadata().level(), self.colour) {
             (Level::INFO, _) => out.write_str(" ")?,

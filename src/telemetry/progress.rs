@@ -167,11 +167,12 @@ impl FailureLog {
             }
             Err(_) => return,
         };
+        let place = if url.is_empty() { String::new() } else { format!(" [{url}]") };
         match count {
-            n if n < SHOWN_PER_CLASS => tracing::warn!("sample {key} failed ({class}): {failure} [{url}]"),
+            n if n < SHOWN_PER_CLASS => tracing::warn!("sample {key} failed ({class}): {failure}{place}"),
             SHOWN_PER_CLASS => {
                 tracing::warn!(
-                    "sample {key} failed ({class}): {failure} [{url}]; more of this class go to the log file"
+                    "sample {key} failed ({class}): {failure}{place}; more of this class go to the log file"
                 );
             }
             _ => tracing::debug!(key, class, url, "sample failed: {failure}"),
