@@ -50,6 +50,11 @@ impl LeaseFile {
     pub(super) fn create(storage: &dyn Storage, path: String, state: &State) -> Result<Option<Self>> {
         let Some(file) = made(storage.create_new(&path))? else { return Ok(None) };
         let mut lease = Self { path, file, sequence: 0 };
+        // Both slots take their room now: on a disk that has filled up since, the lease can still be given back.
+        lease
+            .file
+            .write_all(&[0; 2 * slots::SLOT])
+            .map_err(|error| StorageError::new(Op::Write, &lease.path, error))?;
         lease.write(state)?;
         Ok(Some(lease))
     }
