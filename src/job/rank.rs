@@ -127,7 +127,8 @@ impl Rank {
     async fn shard(self: Arc<Self>, lease: Lease, all_out: oneshot::Sender<()>) -> Result<ShardEnd, JobError> {
         let (name, shard) = (lease.name().to_owned(), lease.shard());
         let this = Arc::clone(&self);
-        let prepared = move || match prepare::prepare(&this, &lease) {
+        let heartbeat = Duration::from_secs_f64(self.work.config.distribution.heartbeat);
+        let prepared = move || match lease.keep_alive(heartbeat, || prepare::prepare(&this, &lease)) {
             Ok(prepared) => Ok((lease, prepared)),
             Err(error) => Err(cut_off(lease, None, error)),
         };
@@ -150,7 +151,7 @@ impl Rank {
             context: Arc::clone(&self.context),
             lease,
             rows: prepared.row_count,
-            heartbeat: Duration::from_secs_f64(self.work.config.distribution.heartbeat),
+            heartbeat,
             received,
             written: written_tx,
         };
