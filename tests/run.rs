@@ -221,3 +221,21 @@ fn plan_counts_rows_and_projects_from_what_is_done() {
     let bytes: u64 = (0..25).map(|n| 1000 + 7 * n).sum();
     assert_eq!(after["projection"]["bytes"], bytes);
 }
+
+#[test]
+fn shards_of_one_sample_fill_the_slots() {
+    let site = Site::start(24, 400_000);
+    // Two seconds each.
+    let job = Job::new(&urls(&site, "slow", 24))
+        .option("storage.number_sample_per_shard=1")
+        .option("distribution.thread_count=16");
+    let child = job.spawn();
+    let begun = std::time::Instant::now();
+    let leases = || fs::read_dir(job.output().join("_clipmill/leases")).map_or(0, Iterator::count);
+    while leases() < 16 {
+        assert!(begun.elapsed().as_secs() < 60, "{} samples at once", leases());
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    Ended::of(child.wait_with_output().unwrap()).expect(0);
+    verify(&job.output());
+}

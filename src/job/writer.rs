@@ -115,13 +115,15 @@ fn restore(lease: &Lease, tar: &Prefix, journal: &Prefix, rows: u32) -> Result<O
 /// Runs until the shard is committed, lost, or released.
 pub fn write_shard(job: ShardJob, recovered: Recovered) -> Result<ShardEnd, JobError> {
     let mut checkpoint = None;
-    let outcome = write(&job, recovered, &mut checkpoint);
-    // Ends the feeder, however this thread ends.
-    job.written.send_modify(|written| written.over = true);
-    let ended = outcome.and_then(|outcome| match outcome {
-        Outcome::Whole(record) => commit(&job.lease, *record).map(Some),
-        Outcome::Lost => Ok(Some(ShardEnd::Lost)),
-        Outcome::Drained => Ok(None),
+    let ended = job.lease.keep_alive(job.heartbeat, || {
+        let outcome = write(&job, recovered, &mut checkpoint);
+        // Ends the feeder, however the writing ended.
+        job.written.send_modify(|written| written.over = true);
+        outcome.and_then(|outcome| match outcome {
+            Outcome::Whole(record) => commit(&job.lease, *record).map(Some),
+            Outcome::Lost => Ok(Some(ShardEnd::Lost)),
+            Outcome::Drained => Ok(None),
+        })
     });
     match ended {
         Ok(Some(end)) => Ok(end),

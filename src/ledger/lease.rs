@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Seek, SeekFrom, Write};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::commit::{self, Rolled};
 use super::error::Result;
@@ -85,6 +87,8 @@ pub struct Lease {
 struct Inner {
     file: LeaseFile,
     state: State,
+    /// When the state was last written.
+    beaten: Instant,
     /// Suffixes of the files that this attempt made.
     made: BTreeSet<String>,
 }
@@ -108,7 +112,7 @@ impl Lease {
             id,
             previous,
             retry,
-            inner: Mutex::new(Inner { file, state, made: BTreeSet::new() }),
+            inner: Mutex::new(Inner { file, state, beaten: Instant::now(), made: BTreeSet::new() }),
         }
     }
 
@@ -183,17 +187,57 @@ impl Lease {
     /// The bytes that the checkpoint counts must have been written to the partial files; whether they are on disk yet is
     /// checked by whoever restores them.
     pub fn beat(&self, checkpoint: &Checkpoint) -> Result<Beat> {
-        let storage = &*self.shared.storage;
         let mut inner = self.inner();
+        let mut state = inner.state.clone();
+        state.checkpoint = Some(checkpoint.clone());
+        self.write_state(&mut inner, state)
+    }
+
+    fn write_state(&self, inner: &mut Inner, state: State) -> Result<Beat> {
+        let storage = &*self.shared.storage;
         let gone = found(storage.size(inner.file.path()))?.is_none();
         if gone || found(storage.size(&names::lease(&self.name, self.id.next())))?.is_some() {
             return Ok(Beat::Lost);
         }
-        let mut state = inner.state.clone();
-        state.checkpoint = Some(checkpoint.clone());
         inner.file.write(&state)?;
         inner.state = state;
+        inner.beaten = Instant::now();
         Ok(Beat::Held)
+    }
+
+    /// Does `work` with the lease kept alive, however long it blocks: copying an earlier attempt's tar, or syncing one,
+    /// takes minutes on a busy file system. A heartbeat of this kind is only made where `work` makes none `every` so often.
+    pub fn keep_alive<T>(&self, every: Duration, work: impl FnOnce() -> T) -> T {
+        let (done, ended) = channel();
+        std::thread::scope(|scope| {
+            let heart = std::thread::Builder::new().name("heartbeat".into());
+            // Without the thread the lease may be taken over, which costs time, not data.
+            let _ = heart.spawn_scoped(scope, move || self.beat_when_late(every, &ended));
+            let result = work();
+            drop::<std::sync::mpsc::Sender<()>>(done);
+            result
+        })
+    }
+
+    fn beat_when_late(&self, every: Duration, ended: &Receiver<()>) {
+        // Later than a heartbeat that comes in time.
+        let late = every.mul_f64(1.25);
+        loop {
+            let pause = late.saturating_sub(self.inner().beaten.elapsed()).max(every / 4);
+            if ended.recv_timeout(pause) != Err(RecvTimeoutError::Timeout) {
+                return;
+            }
+            let mut inner = self.inner();
+            if inner.beaten.elapsed() < late {
+                continue;
+            }
+            let state = inner.state.clone();
+            match self.write_state(&mut inner, state) {
+                Ok(Beat::Held) => {}
+                Ok(Beat::Lost) => return,
+                Err(error) => tracing::warn!("{error}; the next heartbeat tries again"),
+            }
+        }
     }
 
     /// The record to put into the stats as the object `clipmill`; `files` maps suffixes to what was written.

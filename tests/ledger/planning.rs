@@ -7,8 +7,8 @@ use std::time::Duration;
 use clipmill::ledger::storage::Storage;
 use clipmill::ledger::storage::testing::{Act, Fault, Hooked};
 use clipmill::ledger::{
-    Beat, Checkpoint, ColumnSpec, Commit, ExtendInput, InputFingerprint, Ledger, LedgerError, Next, Owner, Plan,
-    PlanSpec, PlanWriter, Planner, Todo, overwrite, planner,
+    Beat, Checkpoint, ColumnSpec, Commit, ExtendInput, InputFingerprint, Ledger, LedgerError, Next, Options, Owner,
+    Plan, PlanSpec, PlanWriter, Planner, Todo, overwrite, planner,
 };
 use clipmill::sample::{Cell, Column, ColumnKind, Failure, FailureClass};
 use rustix::io::Errno;
@@ -366,7 +366,9 @@ fn a_job_goes_on_while_another_extends_its_plan_and_helps() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
     let old = Arc::new(two_inputs(root));
-    let mut before = Ledger::open(local(root), Arc::clone(&old), live_owner(0), options(0, 1)).unwrap();
+    // No lease here beats: on a busy machine they must not go stale before the test is over.
+    let patient = || Options { lease_ttl: Duration::from_secs(600), ..options(0, 1) };
+    let mut before = Ledger::open(local(root), Arc::clone(&old), live_owner(0), patient()).unwrap();
     let Next::Take(ours) = before.next().unwrap() else { panic!("a shard is left") };
 
     let now = inputs(&[("a.csv", "seven", None), ("b.csv", "two", None), ("c.csv", "new", None)]);
@@ -374,7 +376,7 @@ fn a_job_goes_on_while_another_extends_its_plan_and_helps() {
     push_rows(&mut writer, 200..202).unwrap();
     writer.end_input(now[2].now.clone()).unwrap();
     let new = Arc::new(writer.finish().unwrap());
-    let mut after = Ledger::open(local(root), Arc::clone(&new), live_owner(1), options(0, 1)).unwrap();
+    let mut after = Ledger::open(local(root), Arc::clone(&new), live_owner(1), patient()).unwrap();
     let take = |_| match after.next().unwrap() {
         Next::Take(lease) => lease,
         other => panic!("a shard is left: {other:?}"),
