@@ -169,7 +169,7 @@ fn other_peoples_tables_do_not_command_the_terminal() {
 fn secrets_of_urls_stay_in_the_url_column() {
     let job = finished();
     let stderr = job.option("incremental_mode=overwrite").run().expect(0).stderr;
-    assert!(stderr.contains("[http://127.0.0.1:1/a.mp4]"), "the failure is logged: {stderr}");
+    assert!(stderr.contains("<http://127.0.0.1:1/a.mp4>"), "the failure is logged: {stderr}");
     assert!(!stderr.contains("hunter2"), "{stderr}");
 }
 
