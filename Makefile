@@ -27,10 +27,11 @@ demo-slurm: ## the same through sbatch, on a throw-away Slurm cluster (root)
 test: ## every test: unit, Slurm, MPI, crashes, templates, doc tests
 	@bash tests/rig/test.sh
 
-lint: ## formatting, clippy, shell scripts, licences and sources of the dependencies
+lint: ## formatting, clippy (with and without MPI), shell scripts, licences and sources of the dependencies
 	@bash tests/rig/setup.sh build lint
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --all-targets --no-default-features -- -D warnings
 	shellcheck -x tests/rig/*.sh slurm/*.sh slurm/*.sbatch .ci/run
 	cargo deny --log-level error check bans licenses sources
 

@@ -59,7 +59,7 @@ load_site() {
 find_program() {
     local file
     for file in "${CLIPMILL:-}" "$(command -v clipmill || true)" "${SLURM_SUBMIT_DIR:-.}/target/release/clipmill" \
-        "$CLIPMILL_SLURM_DIR/../target/release/clipmill"; do
+        "$(dirname "$CLIPMILL_SLURM_DIR")/target/release/clipmill"; do
         [ -n "$file" ] || continue
         if [ -f "$file" ] && [ -x "$file" ]; then
             PROGRAM=$file
@@ -70,7 +70,7 @@ find_program() {
     give_up 2 "no clipmill program found: put it on PATH, set CLIPMILL, or run 'make build' in $SLURM_SUBMIT_DIR"
 }
 
-# Unix seconds at which Slurm ends the job; nothing where it has no limit or does not say.
+# Unix seconds at which Slurm ends the job; not set where it has no limit or does not say.
 find_end_time() {
     local end=${SLURM_JOB_END_TIME:-}
     if [ -z "$end" ] && [ -n "${CLIPMILL_JOB_RECORD:-}" ]; then
@@ -100,6 +100,8 @@ on_term() {
 run_ranks() {
     CODE=75
     [ "$DRAINING" = 0 ] || return 0
+    # With Slurm's default fence, a rank of Open MPI 4.1 now and then crashes in MPI_Init on nodes with many ranks.
+    export SLURM_PMIX_FENCE=${SLURM_PMIX_FENCE:-tree}
     # Stated, since sites differ in their defaults or srun does not take them over from the job: the CPUs of a task, the
     # environment, and that a rank which ends, well or badly, does not end the others.
     srun --export=ALL --cpus-per-task="${SLURM_CPUS_PER_TASK:-1}" --kill-on-bad-exit=0 --wait=0 \
@@ -118,7 +120,6 @@ run_ranks() {
 }
 
 # Prints "SHARDS BYTES": what is committed and what lies in unfinished shards. Nothing where the output is not known.
-# One listing per start.
 measure() {
     [ -n "$OUTPUT" ] && [ -d "$OUTPUT" ] || return 0
     local shards bytes=0
@@ -132,6 +133,11 @@ find_output() {
         sed "s/,\$//; s/^[\"']//; s/[\"']\$//") || OUTPUT=
 }
 
+# Whether a shard was committed since this file was written. A retry rewrites shards, so their number tells nothing.
+committed_since() {
+    [ -f "$1" ] && [ -n "$(find "$OUTPUT" -maxdepth 1 -name '*_stats.json' -newer "$1" -print -quit)" ]
+}
+
 # Counts the starts in a row that brought nothing, across restarts, in a file of this job. False when there were too many.
 made_progress() {
     find_output "$@"
@@ -142,7 +148,8 @@ made_progress() {
     mkdir -p "$OUTPUT/_clipmill/slurm"
     file=$OUTPUT/_clipmill/slurm/$JOB
     [ ! -f "$file" ] || read -r stalled old_shards old_bytes <"$file" || true
-    if [ "$shards" -gt "$old_shards" ] || [ "$bytes" -gt "$old_bytes" ]; then stalled=0; else stalled=$((stalled + 1)); fi
+    stalled=$((stalled + 1))
+    if [ "$shards" -gt "$old_shards" ] || [ "$bytes" -gt "$old_bytes" ] || committed_since "$file"; then stalled=0; fi
     printf '%s %s %s\n' "$stalled" "$shards" "$bytes" >"$file.new" && mv "$file.new" "$file"
     say "$shards shards committed, $bytes bytes in unfinished ones, $stalled starts without progress"
     [ "$stalled" -ge "${CLIPMILL_MAX_STALLED:-3}" ] || return 0
@@ -180,13 +187,15 @@ requeue() {
 }
 
 clipmill_job() {
+    local limit='no time limit'
     DRAINING=0 STEP='' OUTPUT=''
     trap on_usr1 USR1
     trap on_term TERM
     load_site
     find_program
     find_end_time
-    say "restart ${SLURM_RESTART_COUNT:-0} on ${SLURM_JOB_NODELIST:-?}, $PROGRAM, until ${CLIPMILL_END_TIME:-no limit}"
+    [ -z "${CLIPMILL_END_TIME:-}" ] || limit="until $(date -d "@$CLIPMILL_END_TIME" +%FT%T)"
+    say "restart ${SLURM_RESTART_COUNT:-0} on ${SLURM_JOB_NODELIST:-?}, $PROGRAM, $limit"
     while :; do
         run_ranks "$@"
         case $CODE in

@@ -5,9 +5,9 @@
 //! Data flows one way; each room knows only the rooms to its right and below.
 //!
 //! ```text
-//! cli ──► job ──► source ──► fetch ──► sink
+//! cli ──► job ──► source ──► fetch ──► sink ──► ledger
 //!          │
-//!       cluster, ledger, telemetry
+//!       cluster, audit, telemetry
 //!
 //! below all of them: config (typed settings), sample (the words they share)
 //! ```
@@ -22,6 +22,7 @@
 //! | [`fetch`] | HTTP and local paths; retry, rate, budget, address guard | decoding |
 //! | [`sink`] | tar shards, sidecars, stats | network |
 //! | [`job`] | wires the rooms: plans, takes shards, feeds samples, drains | formats |
+//! | [`audit`] | status, verify, inspect, doctor: looks at what is there | changes to it |
 //! | [`telemetry`] | tracing, progress | |
 
 pub mod audit;

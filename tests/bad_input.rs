@@ -205,3 +205,27 @@ fn a_scratch_folder_that_is_full_stops_the_job_with_the_remedy() {
     job.run().expect(0);
     verify(&job.output());
 }
+
+/// Under 256 open files, which no process may raise.
+fn with_few_files(job: &Job) -> Ended {
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -n 256; exec \"$0\" run \"$@\"", env!("CARGO_BIN_EXE_clipmill")]);
+    Ended::of(command.args(job.arguments()).output().unwrap())
+}
+
+#[test]
+fn a_low_limit_of_open_files_costs_speed_and_no_sample() {
+    let site = Site::start(400, 60_000);
+    let urls: Vec<_> = (0..400).map(|n| site.url(&format!("slow/{n}.mp4"))).collect();
+    let job = Job::new(&urls)
+        .option("distribution.thread_count=4096")
+        // Everything that waits for an earlier row is a file on scratch.
+        .option("distribution.memory_budget=8MiB")
+        .option("storage.number_sample_per_shard=100");
+    let ended = with_few_files(&job).expect(0);
+    assert!(ended.stderr.contains("ulimit"), "{}", ended.stderr);
+    for shard in 0..4 {
+        assert_eq!(stats(&job.output(), &format!("{shard:05}"))["successes"], 100);
+    }
+    verify(&job.output());
+}

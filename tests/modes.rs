@@ -147,3 +147,21 @@ fn retry_failed_redoes_what_may_pass_and_keeps_the_rest() {
     retry.run().expect(0);
     assert_same(&after, &retry.snapshot());
 }
+
+#[test]
+fn retry_failed_fetches_a_shard_anew_whose_files_are_gone() {
+    let site = Site::start(20, 2000);
+    for file in ["00000.tar", "00000.parquet"] {
+        let mut all = urls(&site, "media", 20);
+        all[3] = site.url("gone/3.mp4");
+        let job = Job::new(&all).option("reading.retries=0");
+        site.set_gone(true);
+        job.run().expect(0);
+        site.set_gone(false);
+        fs::remove_file(job.output().join(file)).unwrap();
+        let retry = job.option("incremental_mode=retry_failed");
+        retry.run().expect(0);
+        assert_eq!(stats(&retry.output(), "00000")["successes"], 10);
+        verify(&retry.output());
+    }
+}

@@ -213,3 +213,23 @@ fn a_commit_record_cut_in_half_is_set_aside_and_its_shard_redone() {
     assert_same(&want, &job.snapshot());
     verify(&job.output());
 }
+
+#[test]
+fn a_committed_shard_leaves_no_file_of_its_attempt_behind_while_others_are_at_work() {
+    let site = Site::start(20, 60_000);
+    let job = Job::new(&urls(&site, "slow", 20))
+        .option("storage.number_sample_per_shard=5")
+        .option("distribution.thread_count=1")
+        .option("distribution.heartbeat=0.1")
+        .option("distribution.lease_ttl=2");
+    let child = job.spawn();
+    wait_until("two shards are committed", || job.output().join("00001_stats.json").exists());
+    std::thread::sleep(Duration::from_millis(50));
+    let left: Vec<String> = fs::read_dir(job.output().join("_clipmill/partial"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.starts_with("00000."))
+        .collect();
+    assert_eq!(left, Vec::<String>::new());
+    Ended::of(child.wait_with_output().unwrap()).expect(0);
+}

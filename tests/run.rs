@@ -199,3 +199,43 @@ fn status_and_inspect_tell_what_is_there() {
     assert_eq!(lines[3]["meta"]["error_class"], "http_404");
     assert_eq!(snapshot(&job.output()).len(), 4);
 }
+
+#[test]
+fn plan_counts_rows_and_projects_from_what_is_done() {
+    let site = Site::start(25, 1000);
+    let job = Job::new(&urls(&site, "media", 25));
+    fs::write(job.table(), fs::read_to_string(job.table()).unwrap() + "only one field\n").unwrap();
+    let plan = || {
+        let mut command = clipmill();
+        command.args(["plan", "--json"]).args(job.arguments());
+        let ended = Ended::of(command.output().unwrap()).expect(0);
+        serde_json::from_str::<serde_json::Value>(&ended.stdout).unwrap()
+    };
+    let before = plan();
+    assert_eq!((&before["rows"], &before["shards"], &before["bad_rows"]), (&26.into(), &3.into(), &1.into()));
+    assert!(before["projection"].is_null());
+    assert!(!job.output().exists(), "nothing may have been written");
+    job.run().expect(0);
+    let after = plan();
+    assert_eq!(after["projection"]["from_rows"], 26);
+    let bytes: u64 = (0..25).map(|n| 1000 + 7 * n).sum();
+    assert_eq!(after["projection"]["bytes"], bytes);
+}
+
+#[test]
+fn shards_of_one_sample_fill_the_slots() {
+    let site = Site::start(24, 400_000);
+    // Two seconds each.
+    let job = Job::new(&urls(&site, "slow", 24))
+        .option("storage.number_sample_per_shard=1")
+        .option("distribution.thread_count=16");
+    let child = job.spawn();
+    let begun = std::time::Instant::now();
+    let leases = || fs::read_dir(job.output().join("_clipmill/leases")).map_or(0, Iterator::count);
+    while leases() < 16 {
+        assert!(begun.elapsed().as_secs() < 60, "{} samples at once", leases());
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    Ended::of(child.wait_with_output().unwrap()).expect(0);
+    verify(&job.output());
+}

@@ -1,11 +1,15 @@
 //! Signals and the job's end, as a real process gets them.
 
+mod common;
 mod example;
 
+use std::fs;
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, SystemTime};
 
+use common::job::Job;
 use example::example;
 
 struct Process {
@@ -75,4 +79,20 @@ fn the_end_of_the_job_drains() {
     let line = process.line();
     assert!(line.contains("Drain: the job ends in"), "{line}");
     assert_eq!(process.child.wait().unwrap().code(), Some(75));
+}
+
+#[test]
+fn a_signal_while_mpi_starts_drains_too() {
+    let job = Job::new(&["http://127.0.0.1:9/never-asked-for.mp4".into()]);
+    let (helper, started) = (job.folder.path().join("fake-helper"), job.folder.path().join("started"));
+    fs::write(&helper, format!("#!/bin/sh\ntouch {}\nexec sleep 60\n", started.display())).unwrap();
+    fs::set_permissions(&helper, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command = job.command();
+    command.envs([("OMPI_COMM_WORLD_RANK", "0"), ("OMPI_COMM_WORLD_SIZE", "2"), ("CLIPMILL_MPI_TIMEOUT", "2")]);
+    let mut rank = command.env("CLIPMILL_MPI_HELPER", helper).stderr(Stdio::null()).spawn().unwrap();
+    while !started.exists() {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert!(Command::new("kill").args(["-USR1", &rank.id().to_string()]).status().unwrap().success());
+    assert_eq!(rank.wait().unwrap().code(), Some(75));
 }

@@ -6,6 +6,8 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use crate::cluster::open_files;
+
 /// How good a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -39,19 +41,20 @@ impl Check {
     }
 }
 
-/// Open files that a rank needs: one per transfer, a few per open shard, and the runtime's.
+/// Whether `transfers` at once fit under the hard limit of open files, up to which a run raises its own.
 pub fn open_files(transfers: u32) -> Check {
-    let need = u64::from(transfers) + 64;
-    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
-    match limit {
-        Some(limit) if limit < need => Check::warning(
+    let limit = open_files::limit();
+    let shown = limit.map_or_else(|| "no limit".to_owned(), |limit| format!("limit {limit}"));
+    let fit = open_files::Room::under(limit, transfers).transfers;
+    let detail = format!("{shown}, {fit} of {transfers} transfers fit");
+    if fit < transfers {
+        return Check::warning(
             "open files",
-            format!("the limit is {limit}; {transfers} transfers want {need}"),
-            format!("`ulimit -n {need}`, or a smaller distribution.thread_count"),
-        ),
-        Some(limit) => Check::ok("open files", format!("limit {limit}, {transfers} transfers")),
-        None => Check::ok("open files", "no limit"),
+            detail,
+            "raise it with `ulimit -Hn`, or set a smaller distribution.thread_count",
+        );
     }
+    Check::ok("open files", detail)
 }
 
 /// Space on scratch, where media beyond the memory budget goes.

@@ -1,6 +1,6 @@
 //! How far a job is, from its files alone: no scheduler is asked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use rayon::prelude::*;
@@ -38,6 +38,8 @@ pub struct StatusReport {
     pub bytes: u64,
     /// Seconds from the first committed shard's start to the last one's end.
     pub seconds: f64,
+    /// Hosts that committed shards.
+    pub nodes: BTreeSet<String>,
     /// `success` or failure class to rows.
     pub causes: BTreeMap<String, u64>,
     pub running: Vec<Running>,
@@ -76,12 +78,26 @@ pub fn status(output: &Path, storage: &dyn Storage, plan: &Plan) -> Result<Statu
 }
 
 impl StatusReport {
+    /// What `rows` rows would take, going by the rows done so far: bytes and node-hours. None before the first shard.
+    ///
+    /// Nodes count from the first shard's start to the last one's end, idle time between two starts included, so a job
+    /// that was stopped for a while seems slower than it is.
+    pub fn project(&self, rows: u64) -> Option<(u64, f64)> {
+        if self.rows_done == 0 || self.seconds <= 0.0 {
+            return None;
+        }
+        let share = rows as f64 / self.rows_done as f64;
+        let node_hours = self.nodes.len() as f64 * self.seconds / 3600.0;
+        Some(((self.bytes as f64 * share) as u64, node_hours * share))
+    }
+
     fn add(&mut self, stats: Stats) {
         self.committed += 1;
         self.rows_done += stats.counts.count;
         self.successes += stats.counts.successes;
         self.failed += stats.counts.count - stats.counts.successes.min(stats.counts.count);
         self.bytes += stats.counts.bytes_downloaded;
+        self.nodes.insert(stats.clipmill.writer.host);
         for (cause, n) in stats.counts.status_dict {
             if crate::sample::FailureClass::parse(&cause).is_some_and(|class| class.is_transient()) {
                 self.retryable += n;

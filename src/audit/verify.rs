@@ -10,8 +10,8 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::{InspectError, inspect};
-use crate::ledger::{Plan, hex};
-use crate::sample::{KeyFormat, Status};
+use crate::ledger::Plan;
+use crate::sample::{KeyFormat, Status, hex};
 use crate::sink::outcomes::{SampleOutcome, read_outcomes, row_key};
 use crate::sink::stats::Stats;
 

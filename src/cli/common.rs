@@ -3,8 +3,9 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use super::config::{ConfigCommandError, Given, colour};
+use super::config::Given;
 use crate::config::Loaded;
+use crate::telemetry::colour;
 
 /// The documented exit codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,19 +63,29 @@ pub fn complain(error: &dyn std::error::Error) {
 
 /// Writes results to stdout. A closed pipe is the reader's choice, not an error.
 pub fn print(text: &str) -> Exit {
+    match try_print(text) {
+        Ok(_) => Exit::Complete,
+        Err(exit) => exit,
+    }
+}
+
+/// As [`print`], for those who go on printing: false when nobody reads any more.
+pub fn try_print(text: &str) -> Result<bool, Exit> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Ok(()) => Exit::Complete,
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Complete,
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
         Err(error) => {
             eprintln!("error: cannot write to stdout: {error}");
-            Exit::Failure
+            Err(Exit::Failure)
         }
     }
 }
 
-/// Rows of text, padded into columns.
+/// Rows of text, padded into columns. Control characters are escaped: cells come from other people's tables, and a
+/// terminal would obey them.
 pub fn table(rows: &[Vec<String>]) -> String {
+    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|cell| printable(cell)).collect()).collect();
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |c: usize| rows.iter().filter_map(|row| row.get(c)).map(|cell| cell.chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns).map(width).collect();
@@ -85,18 +96,7 @@ pub fn table(rows: &[Vec<String>]) -> String {
     rows.iter().map(|row| line(row) + "\n").collect()
 }
 
-/// The exit of `clipmill config`.
-pub fn config_exit(result: Result<(), ConfigCommandError>) -> Exit {
-    match result {
-        Ok(()) => Exit::Complete,
-        Err(ConfigCommandError::Config(error)) => {
-            eprintln!("{}", error.render(colour()));
-            Exit::Usage
-        }
-        Err(ConfigCommandError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Complete,
-        Err(error) => {
-            complain(&error);
-            Exit::Failure
-        }
-    }
+fn printable(cell: &str) -> String {
+    let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    if cell.chars().any(char::is_control) { cell.chars().map(escape).collect() } else { cell.to_owned() }
 }

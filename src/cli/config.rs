@@ -1,11 +1,12 @@
 //! `clipmill config`: check a configuration, show the effective one, print the schema.
 
-use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::common::{Exit, load, print};
 use crate::config::{self, ConfigError, Loaded};
+use crate::telemetry::colour;
 
 /// Arguments of `clipmill config`.
 #[derive(Debug, Args)]
@@ -48,57 +49,31 @@ impl Given {
     pub fn load(&self) -> Result<Loaded, ConfigError> {
         let loaded = config::load(&self.config, &self.overrides)?;
         if let Some(warnings) = loaded.warnings(colour()) {
-            let _ = writeln!(io::stderr(), "{warnings}");
+            eprintln!("{warnings}");
         }
         Ok(loaded)
     }
 }
 
-/// Why `clipmill config` failed.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigCommandError {
-    /// Exit code 2.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// A full disk, say.
-    #[error("cannot write to stdout: {0}")]
-    Output(#[from] io::Error),
-}
-
 /// Runs `clipmill config`.
-///
-/// # Errors
-/// The config's own, or those of stdout.
-pub fn run(args: &ConfigArgs) -> Result<(), ConfigCommandError> {
+pub fn run(args: &ConfigArgs) -> Exit {
     match &args.command {
-        ConfigCommand::Check(given) => {
-            let loaded = given.load()?;
-            let _ = writeln!(io::stderr(), "{} is valid", loaded.name());
-            Ok(())
-        }
         ConfigCommand::Schema => print(&pretty(&config::schema())),
-        ConfigCommand::Show { given, json } => {
-            let config = given.load()?.config;
-            let text = if *json { pretty(&serde_json::json!(config)) } else { config.to_yaml() };
-            print(&text)
-        }
+        ConfigCommand::Check(given) => match load(given) {
+            Ok(loaded) => {
+                eprintln!("{} is valid", loaded.name());
+                Exit::Complete
+            }
+            Err(exit) => exit,
+        },
+        ConfigCommand::Show { given, json } => match load(given) {
+            Ok(loaded) if *json => print(&pretty(&serde_json::json!(loaded.config))),
+            Ok(loaded) => print(&loaded.config.to_yaml()),
+            Err(exit) => exit,
+        },
     }
-}
-
-/// Whether stderr wants colour: a terminal, and no `NO_COLOR`.
-pub fn colour() -> bool {
-    io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 fn pretty(value: &serde_json::Value) -> String {
     format!("{value:#}\n")
-}
-
-fn print(text: &str) -> Result<(), ConfigCommandError> {
-    let mut stdout = io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        // `clipmill config show … | head` has seen enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        outcome => Ok(outcome?),
-    }
 }

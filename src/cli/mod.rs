@@ -63,7 +63,7 @@ pub fn main() -> ExitCode {
         Command::Verify(args) => verify::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Doctor(args) => doctor::run(args),
-        Command::Config(args) => common::config_exit(config::run(&args)),
+        Command::Config(args) => config::run(&args),
     };
     exit.into()
 }

@@ -1,10 +1,16 @@
 //! `clipmill plan CONFIG`
 
 use clap::Args;
+use indicatif::{HumanBytes, HumanCount};
+use serde::Serialize;
 
 use super::common::{Exit, complain, load, print};
 use super::config::Given;
+use crate::audit::status;
+use crate::config::Config;
 use crate::job::{PlanSummary, summarize};
+use crate::ledger::Plan;
+use crate::ledger::storage::LocalStorage;
 
 #[derive(Debug, Args)]
 pub struct PlanArgs {
@@ -25,8 +31,53 @@ pub fn run(args: PlanArgs) -> Exit {
             complain(&error);
             Exit::Usage
         }
-        Ok(summary) if args.json => print(&(serde_json::to_string_pretty(&summary).unwrap_or_default() + "\n")),
-        Ok(summary) => print(&describe(&summary)),
+        Ok(summary) => {
+            let projection = project(&loaded.config, summary.rows);
+            if args.json {
+                let report = Report { summary: &summary, projection };
+                print(&(serde_json::to_string_pretty(&report).unwrap_or_default() + "\n"))
+            } else {
+                print(&(describe(&summary) + &describe_projection(projection.as_ref())))
+            }
+        }
+    }
+}
+
+/// The summary, and what it would take by the shards that the output folder holds already.
+#[derive(Serialize)]
+struct Report<'a> {
+    #[serde(flatten)]
+    summary: &'a PlanSummary,
+    projection: Option<Projection>,
+}
+
+#[derive(Serialize)]
+struct Projection {
+    bytes: u64,
+    node_hours: f64,
+    /// Rows that it goes by.
+    from_rows: u64,
+}
+
+/// Goes by what a run into the same folder has done; a folder that cannot be read gives no projection.
+fn project(config: &Config, rows: u64) -> Option<Projection> {
+    let output = &config.job.output_folder;
+    let storage = LocalStorage::new(output);
+    let plan = Plan::load(&storage).ok()??;
+    let done = status(output, &storage, &plan).ok()?;
+    let (bytes, node_hours) = done.project(rows)?;
+    Some(Projection { bytes, node_hours, from_rows: done.rows_done })
+}
+
+fn describe_projection(projection: Option<&Projection>) -> String {
+    match projection {
+        Some(projection) => format!(
+            "projected from the {} rows that are done: {}, {:.2} node-hours in all\n",
+            HumanCount(projection.from_rows),
+            HumanBytes(projection.bytes),
+            projection.node_hours
+        ),
+        None => "bytes and node-hours: unknown before the first shards are in output_folder\n".into(),
     }
 }
 

@@ -6,11 +6,11 @@ use clap::Args;
 use indicatif::MultiProgress;
 
 use super::common::{Exit, complain, load};
-use super::config::{Given, colour};
+use super::config::Given;
 use crate::cluster::{self, MpiSession, Placement, Stop, deadline, signals};
 use crate::config::{Config, Loaded};
 use crate::job::{self, Ending, JobError};
-use crate::telemetry::{LogOptions, init_logs};
+use crate::telemetry::{LogOptions, colour, init_logs};
 
 /// How long ranks wait for each other at the end, beyond their own drain.
 const FINISH_PATIENCE: Duration = Duration::from_secs(60);
@@ -37,6 +37,9 @@ fn start(args: &RunArgs) -> Result<Exit, Exit> {
     let loaded = load(&args.config)?;
     loaded.require_input().map_err(|error| usage(&error.render(colour())))?;
     let Loaded { config, .. } = loaded;
+    // Before the slow steps (MPI may take a minute to start): the notice of a preemption must not kill a rank that is waiting there.
+    let stop = Stop::new();
+    signals::install(&stop).map_err(|error| failure(&error))?;
     // Before anything is written: a run without input leaves no trace.
     let inputs = job::find_inputs(&config).map_err(|error| usage(&format!("error: {error}")))?;
     let flags = args.rank.zip(args.world);
@@ -50,18 +53,9 @@ fn start(args: &RunArgs) -> Result<Exit, Exit> {
     }
     tracing::info!("{placement}");
     warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-    let stop = Stop::new();
-    arm(&stop, &placement, &config).map_err(|error| {
-        complain(&error);
-        Exit::Failure
-    })?;
+    deadline::watch(&stop, &placement, Duration::from_secs_f64(config.distribution.drain_margin))
+        .map_err(|error| failure(&error))?;
     Ok(work(config, inputs, placement, session, stop, bars))
-}
-
-/// Signals and the job's end time ask for a drain.
-fn arm(stop: &Stop, placement: &Placement, config: &Config) -> Result<(), cluster::ClusterError> {
-    signals::install(stop)?;
-    deadline::watch(stop, placement, Duration::from_secs_f64(config.distribution.drain_margin))
 }
 
 fn work(
@@ -100,6 +94,11 @@ fn exit_of(result: &Result<Ending, JobError>) -> Exit {
             if error.is_usage() { Exit::Usage } else { Exit::Failure }
         }
     }
+}
+
+fn failure(error: &cluster::ClusterError) -> Exit {
+    complain(error);
+    Exit::Failure
 }
 
 fn usage(text: &str) -> Exit {

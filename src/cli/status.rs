@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use indicatif::{HumanBytes, HumanCount, HumanDuration};
 
-use super::common::{Exit, complain, print, table};
+use super::common::{Exit, complain, print, table, try_print};
 use crate::audit::{StatusReport, status};
 use crate::ledger::Plan;
 use crate::ledger::storage::LocalStorage;
@@ -43,11 +43,12 @@ pub fn run(args: StatusArgs) -> Exit {
             // Home, clear to the end: the terminal shows one report, not a roll of them.
             print("\x1b[H\x1b[J");
         }
-        if print(&text) != Exit::Complete {
-            return Exit::Failure;
-        }
+        let read = match try_print(&text) {
+            Ok(read) => read,
+            Err(exit) => return exit,
+        };
         let complete = report.committed == report.shards;
-        if complete || !args.watch {
+        if complete || !args.watch || !read {
             return if complete { Exit::Complete } else { Exit::WorkLeft };
         }
         std::thread::sleep(WATCH_EVERY);

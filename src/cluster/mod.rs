@@ -13,6 +13,7 @@ mod launch;
 mod launch_tests;
 mod local;
 mod mpi;
+pub mod open_files;
 mod placement;
 pub mod signals;
 mod slurm;

@@ -53,7 +53,7 @@ pub(crate) fn array(env: &Env) -> Result<Option<Array>, ClusterError> {
     let max = env.number("SLURM_ARRAY_TASK_MAX")?.unwrap_or(id).max(id);
     let step = env.number("SLURM_ARRAY_TASK_STEP")?.filter(|step: &u32| *step > 0).unwrap_or(1);
     let step = if (id - min).is_multiple_of(step) { step } else { 1 };
-    let slots = (max - min) / step + 1;
+    let slots = ((max - min) / step).saturating_add(1);
     let tasks = env.number("SLURM_ARRAY_TASK_COUNT")?.unwrap_or(slots);
     Ok(Some(Array { index: (id - min) / step, slots, tasks }))
 }
@@ -129,5 +129,6 @@ mod tests {
         assert_eq!(array_of("5", "", "", "", ""), at(5, 6, 6), "old Slurm: only the id");
         assert_eq!(array_of("5", "0", "9", "0", "10"), at(5, 10, 10), "a step of 0 cannot divide");
         assert_eq!(array_of("4294967295", "0", "4294967295", "4294967295", "2"), at(1, 2, 2));
+        assert_eq!(array_of("7", "0", "4294967295", "1", "8"), at(7, u32::MAX, 8), "no Slurm has that many");
     }
 }

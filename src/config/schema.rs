@@ -146,7 +146,7 @@ pub struct Reading {
     /// Longest redirect chain.
     #[schemars(range(max = 50))]
     pub max_redirects: u32,
-    /// Transfers in flight per host, over the whole job; null: no limit but `thread_count`.
+    /// Transfers in flight per host, over the whole job, but at least one per rank; null: no limit but `thread_count`.
     #[schemars(range(min = 1))]
     pub max_per_host: Option<u32>,
     /// Requests per second per host, over the whole job; null: no limit.
@@ -268,7 +268,7 @@ pub struct Distribution {
     /// Worker processes per rank; never more than the CPUs that the rank may use.
     #[schemars(range(min = 1))]
     pub processes_count: u32,
-    /// Transfers in flight per rank.
+    /// Transfers in flight per rank; fewer where the hard limit of open files is low.
     #[schemars(range(min = 1, max = 4096))]
     pub thread_count: u32,
     /// Accepted for old configs (Spark batches).

@@ -10,6 +10,7 @@ use serde_json::Value as Json;
 use super::error::{At, Problem};
 use super::tree::nearest;
 use super::{Config, InputFormat, Job, keys, subsampling};
+use crate::sample::RESERVED_FIELDS;
 
 /// Everything that is wrong with the configuration, by key, without places.
 pub(super) fn problems(config: &Config) -> Vec<Problem> {
@@ -127,9 +128,6 @@ fn local_path(key: &str, path: &str, found: &mut Found) {
     }
 }
 
-/// Fields that every sample's JSON has anyway.
-const RESERVED: [&str; 5] = ["key", "status", "error_message", "yt_meta_dict", "url"];
-
 fn columns(job: &Job, found: &mut Found) {
     if job.url_col.is_empty() {
         found.add("job.url_col", "the column name is empty", "name the column that holds the URLs");
@@ -148,10 +146,9 @@ fn columns(job: &Job, found: &mut Found) {
     let mut seen = BTreeSet::new();
     for (n, column) in job.save_additional_columns.iter().enumerate() {
         let key = &format!("job.save_additional_columns.{n}");
-        let taken = RESERVED.contains(&column.as_str()) || (column == "caption" && job.caption_col.is_some());
         if column.is_empty() {
             found.add(key, "a column name is empty", "remove it");
-        } else if taken {
+        } else if RESERVED_FIELDS.contains(&column.as_str()) {
             found.add(
                 key,
                 format!("`{column}` is a field that every sample has already"),

@@ -27,15 +27,18 @@ pub(super) fn outcome(status: StatusCode) -> Outcome {
     }
 }
 
-/// Whether the body of a success may be taken in: not if its owner opted out, nor if it is coded.
-pub(super) fn check(url: &Url, headers: &HeaderMap, honour_opt_out: bool) -> Result<(), Failure> {
-    let host = target::name(url);
-    if let Some(reason) = opted_out(headers).filter(|_| honour_opt_out) {
-        let message = format!("the owner opted out: {host} sent {reason} (reading.honour_opt_out)");
-        return Err(Failure::new(FailureClass::OptedOut, message));
-    }
+/// Whether the owner lets us go on: asked of redirects too, since media often lies on another host than its owner.
+pub(super) fn check_opt_out(url: &Url, headers: &HeaderMap) -> Result<(), Failure> {
+    let Some(reason) = opted_out(headers) else { return Ok(()) };
+    let message = format!("the owner opted out: {} sent {reason} (reading.honour_opt_out)", target::name(url));
+    Err(Failure::new(FailureClass::OptedOut, message))
+}
+
+/// Whether the body of a success may be taken in as it comes.
+pub(super) fn check_coding(url: &Url, headers: &HeaderMap) -> Result<(), Failure> {
     match content_encoding(headers) {
         Some(encoding) => {
+            let host = target::name(url);
             let message = format!("{host} sent Content-Encoding: {encoding}, though only identity was asked for");
             Err(Failure::new(FailureClass::NotMedia, message))
         }

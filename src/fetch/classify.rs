@@ -45,6 +45,12 @@ pub(super) fn broken(host: &str) -> String {
     format!("the connection to {host} broke, or {host} broke the protocol")
 }
 
+/// Whether this process or this machine has no descriptor left: says nothing about the host.
+pub(super) fn is_out_of_files(error: &(dyn StdError + 'static)) -> bool {
+    let errors = causes(error).filter_map(|cause| cause.downcast_ref::<io::Error>());
+    errors.filter_map(io::Error::raw_os_error).any(|code| code == libc::EMFILE || code == libc::ENFILE)
+}
+
 /// Whether the host itself turned the connection down.
 pub(super) fn is_connection_refused(error: &reqwest::Error) -> bool {
     error.is_connect() && io_kinds(error).any(|kind| kind == io::ErrorKind::ConnectionRefused)

@@ -85,6 +85,8 @@ impl Hosts {
 
     /// The host, and whether its connection is worth keeping after the next request.
     pub(super) fn get(&self, name: &str) -> (Arc<Host>, bool) {
+        // `a.example.` is the same host, fully qualified.
+        let name = name.strip_suffix('.').unwrap_or(name);
         let now = self.started.elapsed().as_millis() as u64 / IDLE.as_millis() as u64;
         let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         let host = match table.hosts.get(name) {
@@ -253,6 +255,14 @@ mod tests {
         table.prune_at = 1;
         table.prune();
         assert_eq!(table.hosts.keys().collect::<Vec<_>>(), ["blocked"]);
+    }
+
+    #[test]
+    fn one_host_has_one_state() {
+        let hosts = hosts(None, 1);
+        hosts.get("a.example").0.report(Outcome::Refused);
+        assert!(hosts.get("a.example.").0.is_blocked());
+        assert!(!hosts.get("b.example").0.is_blocked());
     }
 
     #[test]

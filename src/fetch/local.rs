@@ -9,6 +9,7 @@ use rustix::fs::{Mode, OFlags};
 
 use super::FetchError;
 use super::body::Collector;
+use super::classify::is_out_of_files;
 use crate::sample::{Failure, FailureClass};
 
 /// Bytes that are read at a time; between two blocks a dropped future ends the reading.
@@ -21,7 +22,7 @@ pub(super) async fn read(path: PathBuf, max_bytes: u64, collector: &mut Collecto
         let message = format!("the file {shown} is larger than reading.max_bytes ({max_bytes} bytes)");
         Failure::new(FailureClass::TooLarge, message)
     };
-    let (mut file, length) = blocking(move || open(&path)).await?.map_err(|reason| unreadable(&shown, &reason))?;
+    let (mut file, length) = blocking(move || open(&path)).await?.map_err(|error| unreadable(&shown, &error))?;
     if length > max_bytes {
         return Err(too_large().into());
     }
@@ -58,13 +59,16 @@ fn read_block(mut file: File) -> io::Result<(File, Bytes)> {
     Ok((file, block.into()))
 }
 
-fn unreadable(path: &str, error: &io::Error) -> Failure {
+fn unreadable(path: &str, error: &io::Error) -> FetchError {
+    if is_out_of_files(error) {
+        return FetchError::OpenFiles;
+    }
     let reason = match error.kind() {
         io::ErrorKind::NotFound => "no such file".to_owned(),
         io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
         _ => error.to_string(),
     };
-    Failure::new(FailureClass::LocalFile, format!("cannot read the file {path}: {reason}"))
+    Failure::new(FailureClass::LocalFile, format!("cannot read the file {path}: {reason}")).into()
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, FetchError> {

@@ -54,6 +54,7 @@ pub use client::Proxies;
 pub use retry::Backoff;
 pub use settings::FetchSetupError;
 pub use sniff::Container;
+pub use target::shown;
 
 /// Fetches samples. Clones share connections, limits and breakers.
 #[derive(Debug, Clone)]
@@ -113,6 +114,9 @@ pub enum FetchError {
     /// The node's: bytes could not be spilled to scratch.
     #[error("cannot write fetched bytes to the scratch folder (see job.tmp_dir): {0}")]
     Scratch(#[source] io::Error),
+    /// The node's too: without descriptors no host can be reached, and none is to blame.
+    #[error("too many open files: raise `ulimit -n`, or lower distribution.thread_count")]
+    OpenFiles,
 }
 
 impl FetchError {
@@ -120,7 +124,7 @@ impl FetchError {
     pub fn class(&self) -> Class {
         match self {
             FetchError::Sample(_) => Class::Sample,
-            FetchError::Scratch(_) => Class::Shard,
+            FetchError::Scratch(_) | FetchError::OpenFiles => Class::Shard,
         }
     }
 }
@@ -196,10 +200,9 @@ impl Fetcher {
     async fn read(&self, path: PathBuf, mut collector: Collector) -> Result<Fetched, FetchError> {
         let shown = path.display().to_string();
         if !self.inner.allow_local_paths {
-            let message = format!(
-                "`{shown}` is no http or https URL, and files of this machine are not read without \
-                 reading.allow_local_paths"
-            );
+            // The cell is not shown: it may be a URL without its scheme, with all its secrets.
+            let message = "not an http or https URL, and files of this machine are not read without \
+                           reading.allow_local_paths";
             return Err(Failure::new(FailureClass::LocalPathRefused, message).into());
         }
         let _admission = self.inner.hosts.admit_local().await;

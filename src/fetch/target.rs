@@ -86,6 +86,27 @@ pub(super) fn name(url: &Url) -> String {
     }
 }
 
+/// A cell of the table as logs may show it: a URL without user, password, query and fragment, which may hold secrets;
+/// cut where it is longer than people read.
+pub fn shown(cell: &str) -> String {
+    const LONGEST: usize = 200;
+    let mut text = match Url::parse(cell.trim()) {
+        Ok(mut url) if url.has_host() => {
+            url.set_query(None);
+            url.set_fragment(None);
+            // Fails for URLs that cannot have a user only.
+            let _ = url.set_username("").and_then(|()| url.set_password(None));
+            url.to_string()
+        }
+        _ => cell.split(['?', '#']).next().unwrap_or_default().rsplit('@').next().unwrap_or_default().to_owned(),
+    };
+    if let Some((end, _)) = text.char_indices().nth(LONGEST) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,6 +169,20 @@ mod tests {
             assert_eq!(follow_to(location).unwrap_err().class, FailureClass::BadUrl, "{location}");
         }
         assert_eq!(follow(&from, b"/\xff").unwrap_err().class, FailureClass::BadUrl);
+    }
+
+    #[test]
+    fn logs_show_no_secrets() {
+        for (cell, want) in [
+            ("https://me:pw@a.example:8443/x.mp4?token=1#t", "https://a.example:8443/x.mp4"),
+            (" http://me@a.example/x ", "http://a.example/x"),
+            ("me:pw@a.example/x?token=1", "a.example/x"),
+            ("www.a.example/x?token=1", "www.a.example/x"),
+            ("/data/x.mp4", "/data/x.mp4"),
+        ] {
+            assert_eq!(shown(cell), want);
+        }
+        assert_eq!(shown(&"ü".repeat(5000)).chars().count(), 201);
     }
 
     #[test]

@@ -44,6 +44,7 @@ pub(super) struct Transfer<'a> {
 enum Trouble {
     Sample { failure: Failure, retry_after: Option<Duration> },
     Scratch(io::Error),
+    OpenFiles,
 }
 
 impl From<Failure> for Trouble {
@@ -80,6 +81,7 @@ impl<'a> Transfer<'a> {
             let (failure, retry_after) = match self.attempt().await {
                 Ok(()) => return self.finish().await,
                 Err(Trouble::Scratch(error)) => return Err(FetchError::Scratch(error)),
+                Err(Trouble::OpenFiles) => return Err(FetchError::OpenFiles),
                 Err(Trouble::Sample { failure, retry_after }) => (failure, retry_after),
             };
             if failure.class == FailureClass::Blocked {
@@ -118,6 +120,10 @@ impl<'a> Transfer<'a> {
         let mut redirects = 0;
         loop {
             let reply = self.ask(&url).await?;
+            let status = reply.response.status();
+            if self.inner.honour_opt_out && (status.is_success() || status.is_redirection()) {
+                answer::check_opt_out(&url, reply.response.headers())?;
+            }
             if let Some(location) = answer::redirect(&reply.response) {
                 redirects += 1;
                 if redirects > self.inner.max_redirects {
@@ -163,6 +169,7 @@ impl<'a> Transfer<'a> {
                 host.report(answer::outcome(response.status()));
                 Ok(Reply { response, ranged, _admission: admission })
             }
+            Err(error) if classify::is_out_of_files(&error) => Err(Trouble::OpenFiles),
             Err(error) => {
                 if direct && classify::is_connection_refused(&error) {
                     host.report(Outcome::Refused);
@@ -231,7 +238,7 @@ impl<'a> Transfer<'a> {
                 return Err(Trouble::Sample { failure, retry_after: answer::retry_after(headers) });
             }
         };
-        answer::check(url, headers, self.inner.honour_opt_out)?;
+        answer::check_coding(url, headers)?;
         self.stream(url, response, expected).await?;
         Ok(Received::Whole)
     }

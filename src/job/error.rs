@@ -24,6 +24,8 @@ pub enum JobError {
          `-o tmp_dir=...`", folder.display()
     )]
     Scratch { folder: PathBuf, why: String },
+    #[error("this rank has too many files open: raise `ulimit -n`, or lower distribution.thread_count")]
+    OpenFiles,
     #[error("cannot start a thread: {source}; raise the limit on processes (`ulimit -u`)")]
     Thread { source: io::Error },
     #[error("cannot start the network runtime: {source}")]
@@ -49,6 +51,7 @@ impl JobError {
             JobError::Source(_)
             | JobError::Fetch(_)
             | JobError::Scratch { .. }
+            | JobError::OpenFiles
             | JobError::Thread { .. }
             | JobError::Runtime { .. }
             | JobError::Refused { .. } => Class::Job,

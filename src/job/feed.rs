@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 use super::writer::{ToWriter, Written};
 use crate::cluster::{Level, Stop};
-use crate::fetch::{FetchError, Fetcher};
+use crate::fetch::{self, FetchError, Fetcher};
 use crate::sample::{Failure, FailureClass, KeyFormat, Row, Status};
 use crate::sink::{Finished, Member, OutputSample, SampleFormat};
 use crate::telemetry::{FailureLog, Progress};
@@ -165,7 +165,7 @@ impl Feeder {
     }
 
     fn failed(&self, key: &str, row: &Row, failure: Failure) -> OutputSample {
-        self.failures.log(key, url_of(row).unwrap_or_default(), &failure);
+        self.failures.log(key, &fetch::shown(url_of(row).unwrap_or_default()), &failure);
         self.format.failed(key, row, Status::FailedToDownload, failure)
     }
 

@@ -9,18 +9,31 @@ use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::feed::{Feeder, ShardFeed};
-use super::writer::{ShardEnd, ShardJob, Written, write_shard};
+use super::writer::{ShardEnd, ShardJob, Written, cut_off, write_shard};
 use super::{JobError, prepare};
 use crate::cluster::{Level, Placement, Stop};
 use crate::config::Config;
 use crate::error::Class;
+use crate::fetch::FetchError;
 use crate::ledger::storage::Storage;
 use crate::ledger::{Lease, Ledger, Next, Plan};
 use crate::sink::ShardContext;
 use crate::telemetry::Progress;
 
-/// Shards that a rank has open at once: the one that is fed, and those whose last samples are still on their way.
-const MAX_OPEN: usize = 4;
+/// Shards that a rank has open at once, unless they are so small that it takes more to fill its slots: the one that is
+/// fed, and those whose last samples are still on their way.
+const OPEN: u32 = 4;
+/// Each has a thread and a few open files.
+const MOST_OPEN: u32 = 128;
+
+/// Looks at the folder in a row that may fail for a reason that passes, and the pause between two.
+const HICCUPS: u32 = 10;
+const HICCUP_PAUSE: Duration = Duration::from_secs(3);
+
+/// Time from the order to stop to the end, whatever hangs: a drain is promised to take less than 30 s.
+const DRAIN_TIME: Duration = Duration::from_secs(26);
+/// The same after a second signal.
+const NOW_TIME: Duration = Duration::from_secs(3);
 
 /// How a rank ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,15 +69,32 @@ type Shards = JoinSet<Result<ShardEnd, JobError>>;
 impl Rank {
     /// Works until nothing is left to do here.
     pub async fn work(self: Arc<Self>) -> Result<Ending, JobError> {
-        let mut shards: Shards = JoinSet::new();
         let mut failed = None;
+        let ending = tokio::select! {
+            ending = self.work_and_close(&mut failed) => ending,
+            () = self.overdue() => {
+                tracing::warn!("the file system is too slow to close every shard in time; what was saved before counts");
+                self.drained()
+            }
+        };
+        failed.map_or(Ok(ending), Err)
+    }
+
+    async fn work_and_close(self: &Arc<Self>, failed: &mut Option<JobError>) -> Ending {
+        let mut shards: Shards = JoinSet::new();
+        let mut hiccups = 0;
         let ending = loop {
             match self.step(&mut shards).await {
-                Ok(None) => {}
+                Ok(None) => hiccups = 0,
                 Ok(Some(ending)) => break ending,
+                Err(error) if error.class() == Class::Retry && hiccups < HICCUPS => {
+                    hiccups += 1;
+                    tracing::warn!("{error}; trying again");
+                    tokio::time::sleep(HICCUP_PAUSE).await;
+                }
                 Err(error) => {
                     self.work.stop.request(Level::Drain, format!("an error on this rank: {error}"));
-                    failed = Some(error);
+                    *failed = Some(error);
                     break self.drained();
                 }
             }
@@ -74,7 +104,18 @@ impl Rank {
                 failed.get_or_insert(error);
             }
         }
-        failed.map_or(Ok(ending), Err)
+        ending
+    }
+
+    /// When a rank that was told to stop has to be gone, also if a disk hangs: to leave shards open is safe, and SIGKILL
+    /// would follow.
+    async fn overdue(&self) {
+        let stop = &self.work.stop;
+        stop.reached(Level::Drain).await;
+        tokio::select! {
+            () = tokio::time::sleep(DRAIN_TIME) => {}
+            () = async { stop.reached(Level::Now).await; tokio::time::sleep(NOW_TIME).await } => {}
+        }
     }
 
     /// Opens a shard, or waits for something to happen.
@@ -114,7 +155,7 @@ impl Rank {
                 Some(end) = shards.join_next() => self.ended(end)?,
             }
         }
-        while shards.len() >= MAX_OPEN {
+        while shards.len() >= self.most_open() {
             match shards.join_next().await {
                 Some(end) => self.ended(end)?,
                 None => break,
@@ -127,8 +168,15 @@ impl Rank {
     async fn shard(self: Arc<Self>, lease: Lease, all_out: oneshot::Sender<()>) -> Result<ShardEnd, JobError> {
         let (name, shard) = (lease.name().to_owned(), lease.shard());
         let this = Arc::clone(&self);
-        let (lease, prepared) =
-            blocking(move || prepare::prepare(&this, &lease).map(|prepared| (lease, prepared))).await??;
+        let heartbeat = Duration::from_secs_f64(self.work.config.distribution.heartbeat);
+        let prepared = move || match lease.keep_alive(heartbeat, || prepare::prepare(&this, &lease)) {
+            Ok(prepared) => Ok((lease, prepared)),
+            Err(error) => Err(cut_off(lease, None, error)),
+        };
+        let (lease, prepared) = match blocking(prepared).await? {
+            Ok(prepared) => prepared,
+            Err(end) => return end,
+        };
         let (to_writer, received) = channel();
         let (written_tx, written) = watch::channel(Written { next: prepared.recovered.next, over: false });
         let feed = ShardFeed {
@@ -144,7 +192,7 @@ impl Rank {
             context: Arc::clone(&self.context),
             lease,
             rows: prepared.row_count,
-            heartbeat: Duration::from_secs_f64(self.work.config.distribution.heartbeat),
+            heartbeat,
             received,
             written: written_tx,
         };
@@ -155,8 +203,16 @@ impl Rank {
             .map_err(|source| JobError::Thread { source })?;
         let fed = self.feeder.feed(feed).await;
         let end = end.await.map_err(|_| JobError::WriterGone { shard: name })?;
-        fed.map_err(|source| JobError::Scratch { folder: self.scratch(), why: source.to_string() })?;
+        fed.map_err(|error| match error {
+            FetchError::OpenFiles => JobError::OpenFiles,
+            error => JobError::Scratch { folder: self.scratch(), why: error.to_string() },
+        })?;
         end
+    }
+
+    fn most_open(&self) -> usize {
+        let to_fill = self.work.config.distribution.thread_count.div_ceil(self.work.plan.number_sample_per_shard());
+        OPEN.saturating_add(to_fill).min(MOST_OPEN) as usize
     }
 
     fn next(&self) -> Result<Next, JobError> {

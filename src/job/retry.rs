@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::JobError;
 use super::rank::Rank;
 use crate::ledger::Lease;
+use crate::ledger::storage::StorageError;
 use crate::sample::{Failure, KeyFormat, Payload, Row, SharedFile, Status};
 use crate::sink::outcomes::{read_outcomes, row_key};
 use crate::sink::reader::{MemberAt, TarReader};
@@ -43,14 +44,18 @@ type Outputs = HashMap<String, Vec<(Map<String, Value>, Vec<MemberAt>)>>;
 impl Committed {
     fn open(rank: &Rank, name: &str) -> Result<Self, JobError> {
         let unreadable = |reason: String| JobError::Unreadable { shard: name.to_owned(), reason };
-        let sidecar = rank.work.storage.read(&format!("{name}.parquet"))?;
+        let there = |error: StorageError| match error.is_not_found() {
+            true => unreadable(error.to_string()),
+            false => error.into(),
+        };
+        let sidecar = rank.work.storage.read(&format!("{name}.parquet")).map_err(there)?;
         let outcomes = read_outcomes(sidecar).map_err(|error| unreadable(error.to_string()))?;
         let failures = outcomes.into_iter().filter_map(|outcome| {
             let key = outcome.row_key().to_owned();
             outcome.failure.map(|failure| (key, failure))
         });
         let failures = failures.collect();
-        let file = rank.work.storage.open(&format!("{name}.tar"))?;
+        let file = rank.work.storage.open(&format!("{name}.tar")).map_err(there)?;
         let mut reader = TarReader::new(Box::new(file) as Box<dyn crate::sample::ReadSeek>)
             .map_err(|error| unreadable(error.to_string()))?;
         let outputs = read_outputs(&mut reader).map_err(|error| unreadable(error.to_string()))?;

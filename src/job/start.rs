@@ -10,18 +10,15 @@ use serde::{Deserialize, Serialize};
 use super::feed::Feeder;
 use super::rank::{Ending, Rank, Work, slots};
 use super::{JobError, plan};
-use crate::cluster::{MpiSession, Placement, Stop};
+use crate::cluster::{MpiSession, Placement, Stop, open_files};
 use crate::config::{Config, IncrementalMode};
 use crate::fetch::Fetcher;
 use crate::ledger::storage::{LocalStorage, Storage};
-use crate::ledger::{Ledger, Mode, Options, Owner, Plan, hex};
-use crate::sample::Budget;
+use crate::ledger::{Ledger, Mode, Options, Owner, Plan};
+use crate::sample::{Budget, hex};
 use crate::sink::stats::Writer;
 use crate::sink::{SampleFormat, ShardContext};
 use crate::telemetry::{FailureLog, JobCount, Progress, Reporter};
-
-/// Rows that may be finished ahead of the first unwritten one, per transfer in flight.
-const WINDOW_PER_SLOT: u32 = 16;
 
 /// How long ranks wait for rank 0's plan. Long tables take minutes; a rank 0 that dies ends the wait earlier.
 const PLAN_PATIENCE: Duration = Duration::from_secs(4 * 3600);
@@ -166,13 +163,21 @@ fn feeder(
     stop: &Stop,
     progress: &Arc<Progress>,
 ) -> Result<Feeder, JobError> {
-    let threads = config.distribution.thread_count;
+    let wanted = config.distribution.thread_count;
+    let room = open_files::claim(wanted);
+    let threads = room.transfers;
+    if threads < wanted {
+        tracing::warn!(
+            "{threads} transfers at once instead of distribution.thread_count: {wanted}, since the limit of open files \
+             allows no more; raise it with `ulimit -Hn`"
+        );
+    }
     let budget = Budget::new(config.distribution.memory_budget);
     let scratch = Arc::new(placement.scratch.clone());
     Ok(Feeder {
         fetcher: Fetcher::new(&config.reading, threads, placement.world, budget, scratch)?,
         slots: slots(threads),
-        window: threads.saturating_mul(WINDOW_PER_SLOT),
+        window: room.ahead,
         format: SampleFormat::new(plan.columns()),
         keys: plan.keys(),
         extension: media_extension(config),

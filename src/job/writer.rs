@@ -17,6 +17,9 @@ use crate::sink::{Finished, JOURNAL, Reorder, Resumed, Saved, ShardContext, Shar
 const COMMIT_RETRIES: u32 = 5;
 const COMMIT_PAUSE: Duration = Duration::from_secs(1);
 
+/// Time for saving rows that finished ahead of an unfinished one, at a drain. The others are fetched again.
+const AHEAD_TIME: Duration = Duration::from_secs(5);
+
 /// Suffix of the file for rows that finished ahead of an unfinished one.
 pub const AHEAD: &str = "ahead.tar";
 
@@ -86,7 +89,10 @@ pub fn recover(lease: &Lease) -> Result<Recovered, JobError> {
     if let Some(prefix) = find(AHEAD)
         && let Some(file) = lease.restore(prefix, &mut |_| ())?
     {
-        recovered.ahead = ahead::read(Box::new(file), &lease.partial(AHEAD))?;
+        match ahead::read(Box::new(file), &lease.partial(AHEAD)) {
+            Ok(ahead) => recovered.ahead = ahead,
+            Err(error) => tracing::warn!("{error}; these samples are fetched again"),
+        }
     }
     Ok(recovered)
 }
@@ -107,33 +113,46 @@ fn restore(lease: &Lease, tar: &Prefix, journal: &Prefix, rows: u32) -> Result<O
 }
 
 /// Runs until the shard is committed, lost, or released.
-pub fn write_shard(mut job: ShardJob, recovered: Recovered) -> Result<ShardEnd, JobError> {
+pub fn write_shard(job: ShardJob, recovered: Recovered) -> Result<ShardEnd, JobError> {
     let mut checkpoint = None;
-    let outcome = write(&mut job, recovered, &mut checkpoint);
-    // Ends the feeder, however this thread ends.
-    job.written.send_modify(|written| written.over = true);
-    let lease = job.lease;
-    match outcome {
-        Ok(Outcome::Whole(record)) => commit(lease, *record),
-        Ok(Outcome::Drained(checkpoint)) => {
-            lease.release(checkpoint.as_ref())?;
+    let ended = job.lease.keep_alive(job.heartbeat, || {
+        let outcome = write(&job, recovered, &mut checkpoint);
+        // Ends the feeder, however the writing ended.
+        job.written.send_modify(|written| written.over = true);
+        outcome.and_then(|outcome| match outcome {
+            Outcome::Whole(record) => commit(&job.lease, *record).map(Some),
+            Outcome::Lost => Ok(Some(ShardEnd::Lost)),
+            Outcome::Drained => Ok(None),
+        })
+    });
+    match ended {
+        Ok(Some(end)) => Ok(end),
+        Ok(None) => {
+            job.lease.release(checkpoint.as_ref())?;
             Ok(ShardEnd::Released)
         }
-        Ok(Outcome::Lost) => Ok(ShardEnd::Lost),
-        // A full disk says nothing about the shard: what is saved stays saved.
-        Err(error) if error.class() == Class::Job => {
-            lease.release(checkpoint.as_ref())?;
-            Err(error)
-        }
-        Err(error) => match lease.fail(&error.to_string())? {
-            Failed::Counted => Err(error),
-            // It lost its files to a late commit, and nothing is wrong.
-            Failed::Committed => Ok(ShardEnd::Lost),
-        },
+        Err(error) => cut_off(job.lease, checkpoint.as_ref(), error),
     }
 }
 
-fn commit(lease: Lease, record: Stats) -> Result<ShardEnd, JobError> {
+/// Ends an attempt that an error stopped. Every error has to come by here: a shard whose failures are not counted would
+/// be tried for ever.
+pub fn cut_off(lease: Lease, checkpoint: Option<&Checkpoint>, error: JobError) -> Result<ShardEnd, JobError> {
+    if error.class() == Class::Job {
+        // A full disk says nothing about the shard: what is saved stays saved.
+        if let Err(also) = lease.release(checkpoint) {
+            tracing::warn!("{also}; the shard is free for others after `distribution.lease_ttl`");
+        }
+        return Err(error);
+    }
+    match lease.fail(&error.to_string())? {
+        Failed::Counted => Err(error),
+        // It lost its files to a late commit, and nothing is wrong.
+        Failed::Committed => Ok(ShardEnd::Lost),
+    }
+}
+
+fn commit(lease: &Lease, record: Stats) -> Result<ShardEnd, JobError> {
     let stats = serde_json::to_vec_pretty(&record).map_err(SinkError::from)?;
     let mut tries = 0;
     loop {
@@ -152,12 +171,12 @@ fn commit(lease: Lease, record: Stats) -> Result<ShardEnd, JobError> {
 
 enum Outcome {
     Whole(Box<Stats>),
-    /// Without a checkpoint where nothing is written yet.
-    Drained(Option<Checkpoint>),
+    /// The checkpoint says how far; there is none where nothing is written yet.
+    Drained,
     Lost,
 }
 
-fn write(job: &mut ShardJob, recovered: Recovered, checkpoint: &mut Option<Checkpoint>) -> Result<Outcome, JobError> {
+fn write(job: &ShardJob, recovered: Recovered, checkpoint: &mut Option<Checkpoint>) -> Result<Outcome, JobError> {
     let mut writer = ShardWriter::start(&job.lease, &job.context, recovered.resumed)?;
     let mut order = Reorder::new(recovered.next);
     recovered.ahead.into_iter().for_each(|finished| order.insert(finished));
@@ -177,15 +196,22 @@ fn write(job: &mut ShardJob, recovered: Recovered, checkpoint: &mut Option<Check
             }
             Ok(ToWriter::Drain) | Err(RecvTimeoutError::Disconnected) => {
                 save(&mut writer, checkpoint)?;
-                return Ok(Outcome::Drained(with_ahead(&job.lease, checkpoint.clone(), order)?));
+                save_ahead(&job.lease, checkpoint, order)?;
+                return Ok(Outcome::Drained);
             }
             Err(RecvTimeoutError::Timeout) => {}
         }
         if Instant::now() >= next_beat {
             save(&mut writer, checkpoint)?;
             let nothing = Checkpoint { rows: 0, files: Vec::new() };
-            if job.lease.beat(checkpoint.as_ref().unwrap_or(&nothing))? == Beat::Lost {
-                return Ok(Outcome::Lost);
+            match job.lease.beat(checkpoint.as_ref().unwrap_or(&nothing)) {
+                Ok(Beat::Held) => {}
+                Ok(Beat::Lost) => return Ok(Outcome::Lost),
+                // One that stays away costs the lease, if that; an attempt is too much for a hiccup.
+                Err(error) if error.class() == Class::Retry => {
+                    tracing::warn!("{error}; the next heartbeat tries again")
+                }
+                Err(error) => return Err(error.into()),
             }
             next_beat = Instant::now() + job.heartbeat;
         }
@@ -203,17 +229,23 @@ fn save(writer: &mut ShardWriter<'_>, checkpoint: &mut Option<Checkpoint>) -> Re
     Ok(())
 }
 
-/// Saves what is finished but waits behind an unfinished row.
-fn with_ahead(lease: &Lease, checkpoint: Option<Checkpoint>, order: Reorder) -> Result<Option<Checkpoint>, JobError> {
+/// Saves what is finished but waits behind an unfinished row: what [`AHEAD_TIME`] allows of it.
+fn save_ahead(lease: &Lease, checkpoint: &mut Option<Checkpoint>, order: Reorder) -> Result<(), JobError> {
     let mut waiting = order.into_waiting().peekable();
     if waiting.peek().is_none() {
-        return Ok(checkpoint);
+        return Ok(());
     }
-    let mut checkpoint = checkpoint.unwrap_or(Checkpoint { rows: 0, files: Vec::new() });
-    let path = lease.partial(AHEAD);
-    let saved = ahead::write(lease.create(AHEAD)?, &path, waiting)?;
+    // First what is written: the process may be ended while it saves the rest.
+    if let Some(Err(error)) = checkpoint.as_ref().map(|checkpoint| lease.beat(checkpoint)) {
+        tracing::warn!("{error}");
+    }
+    let until = Instant::now() + AHEAD_TIME;
+    let in_time = waiting.take_while(|_| Instant::now() < until);
+    let saved = ahead::write(lease.create(AHEAD)?, &lease.partial(AHEAD), in_time)?;
+    let checkpoint = checkpoint.get_or_insert(Checkpoint { rows: 0, files: Vec::new() });
+    checkpoint.files.retain(|file| file.suffix != AHEAD);
     checkpoint.files.push(prefix(AHEAD, saved));
-    Ok(Some(checkpoint))
+    Ok(())
 }
 
 fn prefix(suffix: &str, saved: Saved) -> Prefix {

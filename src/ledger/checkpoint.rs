@@ -1,7 +1,5 @@
 //! How far an attempt got.
 
-use std::fmt::Write as _;
-
 use serde::{Deserialize, Serialize};
 
 /// The state that a later attempt can go on from.
@@ -24,20 +22,11 @@ pub struct Prefix {
     pub sha256: [u8; 32],
 }
 
-/// Lower-case hex.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
 mod as_hex {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
     pub(super) fn serialize<S: Serializer>(bytes: &[u8; 32], serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&super::hex(bytes))
+        serializer.serialize_str(&crate::sample::hex(bytes))
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[u8; 32], D::Error> {

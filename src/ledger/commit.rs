@@ -50,7 +50,10 @@ pub(super) fn roll_forward(shared: &Shared, name: &str, generation: u32) -> Resu
         // The record must not reach the disk before the names that it vouches for.
         storage.sync_dir("")?;
     }
-    found(storage.rename(&path, &names::stats(name)))?;
+    if found(storage.rename(&path, &names::stats(name)))?.is_none() && !is_committed(shared, name, &claim)? {
+        // Gone, and not to where it belongs: whoever removed it took it for void.
+        return Ok(Rolled::Void);
+    }
     if shared.options.fsync {
         storage.sync_dir("")?;
     }
@@ -77,6 +80,14 @@ fn is_good(shared: &Shared, name: &str, generation: u32, claim: &Committed, id: 
     }
     let lease = lease_file::read(&*shared.storage, &names::lease(name, id))?;
     Ok(lease.and_then(|lease| lease.state).is_some_and(|state| state.owner.nonce == nonce))
+}
+
+/// Whether the record under the final name is this claim, finished by another, or a later one.
+fn is_committed(shared: &Shared, name: &str, claim: &Committed) -> Result<bool> {
+    let Stats::Valid(by) = shared.stats(name)? else { return Ok(false) };
+    let (by, claim) = (by.clipmill, &claim.clipmill);
+    Ok(by.generation > claim.generation
+        || (by.generation, by.attempt, &by.nonce) == (claim.generation, claim.attempt, &claim.nonce))
 }
 
 fn move_files(shared: &Shared, name: &str, claim: &Committed, id: AttemptId, nonce: u64) -> Result<bool> {

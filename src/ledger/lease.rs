@@ -1,8 +1,10 @@
 //! The right to work on a shard, and to commit it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Seek, SeekFrom, Write};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::commit::{self, Rolled};
 use super::error::Result;
@@ -85,6 +87,10 @@ pub struct Lease {
 struct Inner {
     file: LeaseFile,
     state: State,
+    /// When the state was last written.
+    beaten: Instant,
+    /// Suffixes of the files that this attempt made.
+    made: BTreeSet<String>,
 }
 
 impl Lease {
@@ -99,7 +105,15 @@ impl Lease {
     ) -> Self {
         shared.set_mine(shard, true);
         let name = shared.name(shard);
-        Self { shared, shard, name, id, previous, retry, inner: Mutex::new(Inner { file, state }) }
+        Self {
+            shared,
+            shard,
+            name,
+            id,
+            previous,
+            retry,
+            inner: Mutex::new(Inner { file, state, beaten: Instant::now(), made: BTreeSet::new() }),
+        }
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -144,6 +158,7 @@ impl Lease {
     /// Creates this attempt's file `suffix`, empty.
     pub fn create(&self, suffix: &str) -> Result<Box<dyn StorageFile>> {
         let path = self.partial(suffix);
+        self.inner().made.insert(suffix.to_owned());
         loop {
             if let Some(file) = made(self.shared.storage.create_new(&path))? {
                 return Ok(file);
@@ -172,17 +187,57 @@ impl Lease {
     /// The bytes that the checkpoint counts must have been written to the partial files; whether they are on disk yet is
     /// checked by whoever restores them.
     pub fn beat(&self, checkpoint: &Checkpoint) -> Result<Beat> {
-        let storage = &*self.shared.storage;
         let mut inner = self.inner();
+        let mut state = inner.state.clone();
+        state.checkpoint = Some(checkpoint.clone());
+        self.write_state(&mut inner, state)
+    }
+
+    fn write_state(&self, inner: &mut Inner, state: State) -> Result<Beat> {
+        let storage = &*self.shared.storage;
         let gone = found(storage.size(inner.file.path()))?.is_none();
         if gone || found(storage.size(&names::lease(&self.name, self.id.next())))?.is_some() {
             return Ok(Beat::Lost);
         }
-        let mut state = inner.state.clone();
-        state.checkpoint = Some(checkpoint.clone());
         inner.file.write(&state)?;
         inner.state = state;
+        inner.beaten = Instant::now();
         Ok(Beat::Held)
+    }
+
+    /// Does `work` with the lease kept alive, however long it blocks: copying an earlier attempt's tar, or syncing one,
+    /// takes minutes on a busy file system. A heartbeat of this kind is only made where `work` makes none `every` so often.
+    pub fn keep_alive<T>(&self, every: Duration, work: impl FnOnce() -> T) -> T {
+        let (done, ended) = channel();
+        std::thread::scope(|scope| {
+            let heart = std::thread::Builder::new().name("heartbeat".into());
+            // Without the thread the lease may be taken over, which costs time, not data.
+            let _ = heart.spawn_scoped(scope, move || self.beat_when_late(every, &ended));
+            let result = work();
+            drop::<std::sync::mpsc::Sender<()>>(done);
+            result
+        })
+    }
+
+    fn beat_when_late(&self, every: Duration, ended: &Receiver<()>) {
+        // Later than a heartbeat that comes in time.
+        let late = every.mul_f64(1.25);
+        loop {
+            let pause = late.saturating_sub(self.inner().beaten.elapsed()).max(every / 4);
+            if ended.recv_timeout(pause) != Err(RecvTimeoutError::Timeout) {
+                return;
+            }
+            let mut inner = self.inner();
+            if inner.beaten.elapsed() < late {
+                continue;
+            }
+            let state = inner.state.clone();
+            match self.write_state(&mut inner, state) {
+                Ok(Beat::Held) => {}
+                Ok(Beat::Lost) => return,
+                Err(error) => tracing::warn!("{error}; the next heartbeat tries again"),
+            }
+        }
     }
 
     /// The record to put into the stats as the object `clipmill`; `files` maps suffixes to what was written.
@@ -191,7 +246,7 @@ impl Lease {
             files.into_iter().map(|(suffix, file)| (format!("{}.{suffix}", self.name), file)).collect();
         CommitRecord {
             version: RECORD_VERSION,
-            plan_hash: self.shared.plan.hash().to_owned(),
+            plan_hash: self.shared.plan.hash_of(self.shard).to_owned(),
             generation: self.id.generation,
             attempt: self.id.attempt,
             nonce: format!("{:016x}", self.nonce()),
@@ -204,7 +259,8 @@ impl Lease {
     /// After an error of class `Retry` it may be called again. After any error the shard may be committed all the same:
     /// whoever finds the claim finishes it.
     pub fn commit(&self, stats: &[u8]) -> Result<Commit> {
-        let committed = commit::check_record(&self.name, self.id, self.nonce(), self.shared.plan.hash(), stats)?;
+        let plan_hash = self.shared.plan.hash_of(self.shard);
+        let committed = commit::check_record(&self.name, self.id, self.nonce(), plan_hash, stats)?;
         let record = self.write_files(&committed, stats)?;
         for _ in 0..CLAIM_TRIES {
             let claimed = made(self.shared.storage.link(&record, &names::claim(&self.name, self.id.generation)))?;
@@ -214,7 +270,7 @@ impl Lease {
             // Ours or another's: either way it has to be finished before anything can be said.
             let rolled = commit::roll_forward(&self.shared, &self.name, self.id.generation)?;
             if let Some(outcome) = self.outcome(&rolled)? {
-                return self.finish(outcome, &rolled, &record);
+                return self.finish(outcome, &rolled, &committed);
             }
         }
         Err(LedgerError::Record { file: names::stats(&self.name), what: "the claim vanished again and again".into() })
@@ -245,7 +301,7 @@ impl Lease {
         Ok(lease.and_then(|lease| lease.state).is_some_and(|state| state.owner.nonce == self.nonce()))
     }
 
-    fn finish(&self, outcome: Outcome, rolled: &Rolled, record: &str) -> Result<Commit> {
+    fn finish(&self, outcome: Outcome, rolled: &Rolled, committed: &Committed) -> Result<Commit> {
         let storage = &*self.shared.storage;
         if outcome == Outcome::Wiped {
             // The leases there are the other plan's.
@@ -258,8 +314,13 @@ impl Lease {
             && self.id == AttemptId { generation: 0, attempt: 1 }
             && found(storage.size(&names::lease(&self.name, self.id.next())))?.is_none();
         if alone {
-            found(storage.remove(record))?;
-            found(storage.remove(self.inner().file.path()))?;
+            // Nobody else was here, so what is left is known without looking: the record, and what only progress needed.
+            let inner = self.inner();
+            let files = &committed.clipmill.files;
+            for suffix in inner.made.iter().filter(|suffix| !files.contains_key(&format!("{}.{suffix}", self.name))) {
+                found(storage.remove(&self.partial(suffix)))?;
+            }
+            found(storage.remove(inner.file.path()))?;
         } else {
             commit::clean_up(storage, &self.name, self.id.generation)?;
         }

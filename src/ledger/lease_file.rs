@@ -50,6 +50,11 @@ impl LeaseFile {
     pub(super) fn create(storage: &dyn Storage, path: String, state: &State) -> Result<Option<Self>> {
         let Some(file) = made(storage.create_new(&path))? else { return Ok(None) };
         let mut lease = Self { path, file, sequence: 0 };
+        // Both slots take their room now: on a disk that has filled up since, the lease can still be given back.
+        lease
+            .file
+            .write_all(&[0; 2 * slots::SLOT])
+            .map_err(|error| StorageError::new(Op::Write, &lease.path, error))?;
         lease.write(state)?;
         Ok(Some(lease))
     }
@@ -92,6 +97,11 @@ impl Seen {
     /// Changes with every heartbeat.
     pub(super) fn sequence(&self) -> u64 {
         self.sequence
+    }
+
+    /// Whether this very process holds it.
+    pub(super) fn is_held_by(&self, owner: &Owner) -> bool {
+        self.state.as_ref().is_some_and(|state| state.phase == Phase::Held && state.owner.nonce == owner.nonce)
     }
 }
 

@@ -26,7 +26,7 @@ mod survey;
 mod take;
 mod turn;
 
-pub use checkpoint::{Checkpoint, Prefix, hex};
+pub use checkpoint::{Checkpoint, Prefix};
 pub use error::{LedgerError, Result};
 pub use lease::{Beat, Commit, Failed, Lease, Retry};
 pub use ledger::{GivenUp, Ledger, Next};

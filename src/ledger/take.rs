@@ -42,6 +42,10 @@ impl Ledger {
                 Verdict::Held(left) => return Ok(Tried::Held(latest, left)),
                 Verdict::Free(release) => release,
             };
+            if seen.is_held_by(&self.shared.owner) {
+                // Dropped without a word, by a panic perhaps: that too must not go on for ever.
+                self.shared.add_failure(shard);
+            }
             let state = self.last_state(&name, latest, seen)?;
             if let Some(error) = state.as_ref().and_then(|state| self.gave_up(shard, state)) {
                 return Ok(Tried::GivenUp(error));
@@ -73,7 +77,8 @@ impl Ledger {
         let most = self.shared.options.max_shard_retry;
         let failures = &state.failures;
         let in_run = failures.run == self.shared.owner.run() && failures.count > most;
-        (in_run || self.shared.failures(shard) > most).then(|| failures.error.clone())
+        let error = if failures.error.is_empty() { "its attempts ended without a word" } else { &failures.error };
+        (in_run || self.shared.failures(shard) > most).then(|| error.to_owned())
     }
 
     fn create(

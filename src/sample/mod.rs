@@ -2,6 +2,7 @@
 
 mod budget;
 mod cell;
+mod hex;
 mod key;
 mod payload;
 mod row;
@@ -9,7 +10,8 @@ mod status;
 
 pub use budget::{Budget, Permit};
 pub use cell::Cell;
+pub use hex::hex;
 pub use key::KeyFormat;
 pub use payload::{Payload, PayloadBuilder, ReadSeek, SharedFile};
-pub use row::{Column, ColumnKind, Row};
+pub use row::{Column, ColumnKind, RESERVED_FIELDS, Row};
 pub use status::{Failure, FailureClass, Status};

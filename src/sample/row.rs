@@ -25,6 +25,10 @@ pub struct Column {
     pub kind: ColumnKind,
 }
 
+/// Fields that every sample's JSON has, or may have, whatever the table holds: no additional column can be called so.
+pub const RESERVED_FIELDS: [&str; 8] =
+    ["key", "status", "error_message", "error_class", "yt_meta_dict", "clips", "caption", "url"];
+
 /// One input row, in the plan's column order: additional columns first, then `clips`, `caption`, `url`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {

@@ -104,6 +104,8 @@ mod tests {
             names,
             ["videoid", "caption", "url", "key", "status", "error_message", "error_class", "yt_meta_dict"]
         );
+        let own = &names[1..];
+        assert!(own.iter().all(|name| crate::sample::RESERVED_FIELDS.contains(name)), "{own:?}");
         assert_eq!(sample.text.as_deref(), Some("a cat"));
         assert_eq!(sample.meta["error_class"], "http_404");
         assert_eq!(sample.key(), "0000702");

@@ -14,8 +14,8 @@ use super::stats::{Counts, Provenance, Seconds, Stats, Writer, unix_seconds};
 use super::tar::{HashWriter, append_bytes, append_end, append_payload};
 use super::{Finished, OutputSample, SinkError};
 use crate::ledger::storage::StorageFile;
-use crate::ledger::{FileRecord, Lease, hex};
-use crate::sample::{Column, Payload};
+use crate::ledger::{FileRecord, Lease};
+use crate::sample::{Column, Payload, hex};
 
 const WRITE_BUFFER: usize = 256 << 10;
 

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::SourceError;
+use crate::sample::hex;
 
 const BLOCK_BYTES: usize = 1 << 20;
 
@@ -106,13 +107,4 @@ pub(super) fn what_is(meta: &std::fs::Metadata) -> &'static str {
     } else {
         "a device"
     }
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

@@ -1,7 +1,7 @@
 //! Which columns of a table are needed, and what they are called in the plan.
 
 use crate::config::{InputFormat, Job};
-use crate::sample::ColumnKind;
+use crate::sample::{ColumnKind, RESERVED_FIELDS};
 
 use super::SourceError;
 
@@ -49,9 +49,6 @@ pub struct PlanColumn {
     pub fixed: Option<ColumnKind>,
 }
 
-/// JSON fields that clipmill writes itself.
-const RESERVED: [&str; 7] = ["key", "status", "error_message", "yt_meta_dict", "clips", "caption", "url"];
-
 /// The plan's columns in their order: additional columns, then `clips`, `caption`, `url`, as far as configured.
 pub fn columns(spec: &TableSpec) -> Vec<PlanColumn> {
     let column = |name: &str, source: &str, role, fixed| PlanColumn {
@@ -89,7 +86,7 @@ impl TableSpec {
             };
         }
         for (index, name) in self.additional.iter().enumerate() {
-            if RESERVED.contains(&name.as_str()) {
+            if RESERVED_FIELDS.contains(&name.as_str()) {
                 return refuse(format!(
                     "`save_additional_columns` names `{name}`, a field that every sample has already; drop it, or \
                      rename the table's column"

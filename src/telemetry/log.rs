@@ -33,7 +33,7 @@ pub struct LogOptions<'a> {
 pub fn init(options: LogOptions<'_>) -> Option<io::Error> {
     let filter = EnvFilter::try_from_env("CLIPMILL_LOG").unwrap_or_else(|_| EnvFilter::new("info,hyper=warn,h2=warn"));
     let human = tracing_subscriber::fmt::layer()
-        .event_format(Human { rank: options.rank, colour: io::stderr().is_terminal() })
+        .event_format(Human { rank: options.rank, colour: colour() })
         .with_writer(AroundBars(options.bars))
         .with_filter(filter);
     let (file, error) = match options.json.map(open) {
@@ -51,6 +51,11 @@ pub fn init(options: LogOptions<'_>) -> Option<io::Error> {
     // A second logger in one process happens in tests only; the first stays.
     let _ = tracing_subscriber::registry().with(human).with(json).try_init();
     error
+}
+
+/// Whether stderr wants colour: a terminal, and no `NO_COLOR`.
+pub fn colour() -> bool {
+    io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 fn open(path: &Path) -> io::Result<File> {

@@ -3,5 +3,5 @@
 mod log;
 mod progress;
 
-pub use log::{LogOptions, init as init_logs};
+pub use log::{LogOptions, colour, init as init_logs};
 pub use progress::{FailureLog, JobCount, Progress, Reporter, Snapshot};

@@ -96,7 +96,13 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        let _: std::io::Result<Output> = self.script("stop").output();
+        let Output { status, stderr, .. } = self.script("stop").output().unwrap();
+        // A daemon that lives on would slow down every later test and be noticed by nobody.
+        assert!(
+            status.success() || std::thread::panicking(),
+            "the cluster does not stop: {}",
+            String::from_utf8_lossy(&stderr)
+        );
     }
 }
 

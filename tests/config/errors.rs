@@ -294,7 +294,7 @@ fn columns_and_extensions() {
 job:
   url_col: link
   caption_col: name
-  save_additional_columns: [a, a, key, link, name, '']
+  save_additional_columns: [a, a, key, link, name, '', error_class, caption]
   encode_formats: {video: json}
 reading: {contact: \"a\\nb\"}
 ";
@@ -304,6 +304,8 @@ reading: {contact: \"a\\nb\"}
     job.yaml:4:40: job.save_additional_columns: `link` is saved already, as `url`
     job.yaml:4:46: job.save_additional_columns: `name` is saved already, as `caption`
     job.yaml:4:52: job.save_additional_columns: a column name is empty
+    job.yaml:4:56: job.save_additional_columns: `error_class` is a field that every sample has already
+    job.yaml:4:69: job.save_additional_columns: `caption` is a field that every sample has already
     job.yaml:5:27: job.encode_formats.video: `.json` members hold metadata
     job.yaml:6:20: reading.contact: cannot stand in a `User-Agent` header
     ");

@@ -93,6 +93,20 @@ async fn owners_who_opted_out_are_left_alone() {
 }
 
 #[tokio::test]
+async fn an_owner_who_redirects_to_another_host_can_opt_out_too() {
+    let store = FaultServer::start(|_, stream| respond(stream, "200 OK", &[], &media(2000)));
+    let target = format!("Location: {}", store.url("/v.mp4"));
+    let owner =
+        FaultServer::start(move |_, stream| respond(stream, "302 Found", &[&target, "X-Robots-Tag: noai"], b"moved"));
+    let (class, message) = Lab::new(reading()).failure(&owner.url("/")).await;
+    assert_eq!(class, OptedOut);
+    assert!(message.contains(&owner.address().to_string()), "{message}");
+    assert_eq!(store.requests().len(), 0, "the media is not even asked for");
+    let all = Lab::new(Reading { honour_opt_out: false, ..reading() });
+    assert_eq!(all.bytes(&owner.url("/")).await, media(2000));
+}
+
+#[tokio::test]
 async fn requests_say_who_we_are_and_ask_for_plain_bytes() {
     let server = FaultServer::start(|_, stream| respond(stream, "200 OK", &[], &media(2000)));
     let lab = Lab::new(Reading { contact: Some("https://lab.example/crawl".into()), ..reading() });

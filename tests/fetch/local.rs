@@ -22,6 +22,7 @@ async fn files_are_refused_unless_allowed() {
         let (class, message) = lab.failure(&cell).await;
         assert_eq!(class, LocalPathRefused, "{cell}");
         assert!(message.contains("reading.allow_local_paths"), "{message}");
+        assert!(!message.contains("v.mp4"), "what may be a URL without its scheme is not shown: {message}");
     }
 }
 

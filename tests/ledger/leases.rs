@@ -299,3 +299,37 @@ fn a_helper_finishes_a_claim_whose_owner_stopped() {
     }
     assert!(rolled >= 4, "{rolled}");
 }
+
+#[test]
+fn attempts_that_end_without_a_word_are_counted_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut ledger = open(folder.path(), live_owner(0), Options { max_shard_retry: 2, ..options(0, 1) }, 1);
+    for _ in 0..3 {
+        drop(wait_for(&mut ledger));
+    }
+    loop {
+        match ledger.next().unwrap() {
+            Next::Wait(pause) => std::thread::sleep(pause),
+            Next::GaveUp(shards) => break assert_eq!(shards[0].error, "its attempts ended without a word"),
+            other => panic!("it is tried for ever: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_lease_lives_while_its_owner_blocks() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut ours = open(folder.path(), remote_owner(0), options(0, 1), 1);
+    let mut theirs = open(folder.path(), remote_owner(1), options(0, 1), 1);
+    let lease = take(&mut ours);
+    lease.keep_alive(TTL / 4, || {
+        let begun = std::time::Instant::now();
+        while begun.elapsed() < 5 * TTL {
+            match theirs.next().unwrap() {
+                Next::Wait(pause) => std::thread::sleep(pause),
+                other => panic!("taken over after {:?}: {other:?}", begun.elapsed()),
+            }
+        }
+    });
+    end(&lease, Tar::open(&lease).unwrap());
+}

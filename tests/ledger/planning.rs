@@ -7,8 +7,8 @@ use std::time::Duration;
 use clipmill::ledger::storage::Storage;
 use clipmill::ledger::storage::testing::{Act, Fault, Hooked};
 use clipmill::ledger::{
-    Beat, Checkpoint, ColumnSpec, Commit, ExtendInput, InputFingerprint, Ledger, LedgerError, Next, Owner, Plan,
-    PlanSpec, PlanWriter, Planner, Todo, overwrite, planner,
+    Beat, Checkpoint, ColumnSpec, Commit, ExtendInput, InputFingerprint, Ledger, LedgerError, Next, Options, Owner,
+    Plan, PlanSpec, PlanWriter, Planner, Todo, overwrite, planner,
 };
 use clipmill::sample::{Cell, Column, ColumnKind, Failure, FailureClass};
 use rustix::io::Errno;
@@ -358,5 +358,55 @@ fn an_overwrite_that_dies_at_any_call_can_be_run_again_and_only_so() {
         std::fs::remove_file(root.join("notes.json")).unwrap();
         script::rank(&quick(root), live_owner(0), options(0, 1), 2).unwrap();
         check_complete(root, 2);
+    }
+}
+
+#[test]
+fn a_job_goes_on_while_another_extends_its_plan_and_helps() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    let old = Arc::new(two_inputs(root));
+    // No lease here beats: on a busy machine they must not go stale before the test is over.
+    let patient = || Options { lease_ttl: Duration::from_secs(600), ..options(0, 1) };
+    let mut before = Ledger::open(local(root), Arc::clone(&old), live_owner(0), patient()).unwrap();
+    let Next::Take(ours) = before.next().unwrap() else { panic!("a shard is left") };
+
+    let now = inputs(&[("a.csv", "seven", None), ("b.csv", "two", None), ("c.csv", "new", None)]);
+    let (mut writer, _) = PlanWriter::extend(local(root), &old, spec(3), &now).unwrap();
+    push_rows(&mut writer, 200..202).unwrap();
+    writer.end_input(now[2].now.clone()).unwrap();
+    let new = Arc::new(writer.finish().unwrap());
+    let mut after = Ledger::open(local(root), Arc::clone(&new), live_owner(1), patient()).unwrap();
+    let take = |_| match after.next().unwrap() {
+        Next::Take(lease) => lease,
+        other => panic!("a shard is left: {other:?}"),
+    };
+    let theirs: Vec<_> = (1..new.shards()).map(take).collect();
+    for lease in theirs {
+        // The other job finds the claim before its owner has finished it.
+        let rows = new.read_shard(&*local(root), lease.shard()).unwrap();
+        let tar = script::write_rows(&lease, &rows);
+        let stats = script::finish(&lease, tar, Default::default()).unwrap();
+        let claim = root.join(format!("_clipmill/leases/{}.g0.commit", lease.name()));
+        std::fs::write(&claim, &stats).unwrap();
+        for _ in 0..3 {
+            let Next::Wait(pause) = before.next().unwrap() else { panic!("all shards are held") };
+            std::thread::sleep(pause);
+        }
+        assert!(
+            claim.exists() || root.join(format!("{}_stats.json", lease.name())).exists(),
+            "shard {}: a claim of the extended plan was removed",
+            lease.name()
+        );
+        assert_eq!(lease.commit(&stats).unwrap(), Commit::Won);
+    }
+    script::work(&*local(root), &old, &ours).unwrap();
+    loop {
+        match before.next().expect("a record of the extended plan is no stranger's") {
+            Next::Complete => break,
+            Next::Wait(pause) => std::thread::sleep(pause),
+            Next::Take(lease) => panic!("shard {} is taken twice", lease.name()),
+            Next::GaveUp(shards) => panic!("{shards:?}"),
+        }
     }
 }

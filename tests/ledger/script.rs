@@ -11,9 +11,9 @@ use clipmill::ledger::storage::testing::{Counts, Hooked};
 use clipmill::ledger::storage::{LocalStorage, Storage, StorageFile};
 use clipmill::ledger::{
     Beat, Checkpoint, ColumnSpec, Commit, Committed, Failed, FileRecord, InputFingerprint, Lease, Ledger, LedgerError,
-    Next, Options, Owner, Plan, PlanSpec, PlanWriter, Planner, Prefix, hex, planner,
+    Next, Options, Owner, Plan, PlanSpec, PlanWriter, Planner, Prefix, planner,
 };
-use clipmill::sample::Cell;
+use clipmill::sample::{Cell, hex};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
@@ -146,6 +146,15 @@ impl Tar {
         let prefix = Prefix { suffix: "tar".into(), len: self.len, sha256: self.hash.clone().finalize().into() };
         Checkpoint { rows: self.rows, files: vec![prefix] }
     }
+}
+
+/// Writes these rows in one go.
+pub fn write_rows(lease: &Lease, rows: &[clipmill::sample::Row]) -> Tar {
+    let mut tar = Tar::open(lease).unwrap();
+    for row in rows {
+        tar.push(lease, row.cells[1].as_str().unwrap()).unwrap();
+    }
+    tar
 }
 
 /// Works a shard off; `None` when the lease was lost underway.

@@ -160,12 +160,19 @@ our_processes() {
         munged | slurmctld | slurmd | slurmscriptd | slurmstepd | srun | sbatch | salloc | unshare) ;;
         *) continue ;;
         esac
-        # A zombie has no environment and needs no signal.
-        { tr '\0' '\n' <"$dir/environ" | grep -qxF "SLURM_CONF=$SLURM_CONF"; } 2>/dev/null && echo "${dir#/proc/}"
+        # A zombie has no environment and needs no signal. No pipe into grep -q: where grep ends first, pipefail would
+        # turn the match into a failure, and a daemon would live on.
+        grep -zqxF "SLURM_CONF=$SLURM_CONF" "$dir/environ" 2>/dev/null && echo "${dir#/proc/}"
     done
     return 0
 }
 none_left() { [ -z "$(our_processes)" ]; }
+# Again and again: a client may start another between our look and its end.
+kill_all() {
+    # shellcheck disable=SC2046 # a list of pids
+    signal_all KILL $(our_processes)
+    none_left
+}
 
 signal_all() { # signal_all SIGNAL PID…
     [ $# -lt 2 ] || kill -s "$1" "${@:2}" 2>/dev/null || true
@@ -200,9 +207,7 @@ stop() {
         # shellcheck disable=SC2086
         signal_all KILL $pids
     done
-    # shellcheck disable=SC2046
-    signal_all KILL $(our_processes)
-    until_true 100 none_left || die "these processes do not end: $(our_processes | tr '\n' ' ')"
+    until_true 100 kill_all || die "these processes do not end: $(our_processes | tr '\n' ' ')"
     rm -f "$RUN"/*.pid "$RUN/munge.socket" "$RUN/munge.socket.lock" "$RUN/munge.socket.2"
 }
 

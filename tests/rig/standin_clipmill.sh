@@ -5,6 +5,7 @@
 #   FAKE_PLAN="work:0 work:0"    words, separated by blanks, for the starts of a rank, in order
 #   work:CODE     commits a shard, waits for a signal up to FAKE_SECONDS (60), then ends: 75 on USR1 or TERM, else CODE
 #   quick:CODE    commits a shard and ends with CODE at once
+#   rewrite:CODE  commits always the same shard, as a retry does, and ends with CODE at once
 #   idle:CODE     ends with CODE and commits nothing
 #   die:SIGNAL    commits a shard and is killed by SIGNAL
 #
@@ -31,13 +32,17 @@ start=$(wc -l <"$mine")
 plan_name=FAKE_PLAN_$rank
 read -ra plan <<<"${!plan_name:-$FAKE_PLAN}"
 word=${plan[start - 1]:-${plan[-1]}}
-note "start=$start word=$word restart=${SLURM_RESTART_COUNT:-0} ntasks=${SLURM_STEP_NUM_TASKS:-} end=${CLIPMILL_END_TIME:-none} site=${FAKE_SITE:-} args=${*:2}"
+note "start=$start word=$word restart=${SLURM_RESTART_COUNT:-0} ntasks=${SLURM_STEP_NUM_TASKS:-} end=${CLIPMILL_END_TIME:-none} fence=${SLURM_PMIX_FENCE:-} site=${FAKE_SITE:-} args=${*:2}"
 
 signalled=
 trap 'signalled=USR1; note "signal USR1"' USR1
 trap 'signalled=TERM; note "signal TERM"' TERM
 
-[ "${word%%:*}" = idle ] || : >"$FAKE_OUT/$(printf '%05d' $((RANDOM + start * 32768)))_stats.json"
+case ${word%%:*} in
+idle) ;;
+rewrite) : >"$FAKE_OUT/00000_stats.json" ;;
+*) : >"$FAKE_OUT/$(printf '%05d' $((RANDOM + start * 32768)))_stats.json" ;;
+esac
 value=${word#*:}
 case ${word%%:*} in
 work)

@@ -21,6 +21,8 @@ trap 'exit 130' INT TERM
 
 CLIPMILL_SLURM_OWNER=$$ bash "$here/slurm_cluster.sh" start
 eval "$(bash "$here/slurm_cluster.sh" env)"
+# The templates have to see to it themselves.
+unset SLURM_PMIX_FENCE
 install -m 755 "$here/standin_clipmill.sh" "$work/clipmill"
 # The templates' folder, with a blank in its name, away from the checkout: it has to be found from the job's record.
 mkdir -p "$work/my slurm" "$work/home"
@@ -73,6 +75,7 @@ case_finishes() { # exit 0 passes; options, CONFIG, end time, CPUs and the site 
     expect restarts "$(field "$id" Restarts)" 0
     expect ranks "$(count 'start=1 .*ntasks=4 .*site=seen args=config.yaml -o a=b' "$out/events")" 4
     expect "no end time" "$(count 'end=none' "$out/events")" 0
+    expect fence "$(count 'fence=tree' "$out/events")" 4
 }
 
 case_exit_codes() { # 1, 2 and 3 end the job, with that code
@@ -161,6 +164,13 @@ case_stalls() { # work left, but nothing comes of it: three starts, then an end
     sleep 8
     expect exit "$(field "$id" ExitCode)" 75:0
     expect starts "$(count 'rank=0 .*start=' "$out/events")" 3
+}
+
+case_rewrites() { # a retry commits shards that exist already: that is progress
+    FAKE_PLAN="rewrite:75 rewrite:75 rewrite:0" CLIPMILL_MAX_STALLED=1 submit rewrites download.sbatch
+    wait_until 60 "the end" over "$id"
+    expect exit "$(field "$id" ExitCode)" 0:0
+    expect restarts "$(field "$id" Restarts)" 2
 }
 
 case_mixed_codes() { # 75 and 0: requeued, then done. 75 and 1: requeued, the error shows itself at the next start

@@ -16,6 +16,8 @@ part() {
     "$@" || failed+=("$name")
 }
 
+# nextest runs other tests beside those of Slurm and MPI, which take turns (.config/nextest.toml); cargo test one file
+# after the other.
 if command -v cargo-nextest >/dev/null; then
     part tests cargo nextest run --locked --no-fail-fast
 else

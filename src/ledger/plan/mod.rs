@@ -21,10 +21,10 @@ pub use overwrite::overwrite;
 pub use spec::{ColumnSpec, Input, InputFingerprint, Part, PlanSpec};
 pub use writer::{ExtendInput, PlanWriter, Todo};
 
-use super::checkpoint::hex;
 use super::error::{LedgerError, Result};
 use super::names;
 use super::storage::{Storage, found};
+use crate::sample::hex;
 use crate::sample::{Column, Failure, KeyFormat, Row};
 
 /// Format of plan.json and of the segments.
@@ -37,8 +37,8 @@ pub(super) struct PlanFile {
     /// From 1; every extension adds one.
     revision: u32,
     hash: String,
-    /// Hashes of the revisions before: shards that they committed stay done.
-    previous_hashes: Vec<String>,
+    /// The revisions before, oldest first.
+    previous: Vec<Revision>,
     shards: u64,
     rows: u64,
     number_sample_per_shard: u32,
@@ -51,6 +51,14 @@ pub(super) struct PlanFile {
     created_by: Option<String>,
     /// Random: tells two processes that planned the same apart.
     writer: String,
+}
+
+/// What a later revision remembers of an earlier one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Revision {
+    hash: String,
+    /// Shards that it had.
+    shards: u64,
 }
 
 /// A file of packed rows.
@@ -123,6 +131,13 @@ impl Plan {
         &self.file.hash
     }
 
+    /// What a shard's commit record says: the hash of the revision that planned it. So a job that runs on while another
+    /// extends its plan accepts what the other commits.
+    pub(super) fn hash_of(&self, shard: u64) -> &str {
+        let planned = self.file.previous.iter().find(|revision| shard < revision.shards);
+        planned.map_or(&self.file.hash, |revision| &revision.hash)
+    }
+
     /// From 1; every extension adds one.
     pub fn revision(&self) -> u32 {
         self.file.revision
@@ -155,7 +170,7 @@ impl Plan {
 
     /// Whether a commit record with this plan hash is of this plan.
     pub fn accepts(&self, hash: &str) -> bool {
-        self.file.hash == hash || self.file.previous_hashes.iter().any(|previous| previous == hash)
+        self.file.hash == hash || self.file.previous.iter().any(|revision| revision.hash == hash)
     }
 
     /// Rows of a shard; 0 for one that the plan has not.

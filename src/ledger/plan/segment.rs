@@ -12,9 +12,9 @@ use std::io::{Read, Seek, SeekFrom, Write};
 
 use sha2::{Digest, Sha256};
 
-use crate::ledger::checkpoint::hex;
 use crate::ledger::error::{LedgerError, Result};
 use crate::ledger::storage::{Op, Storage, StorageError, StorageFile};
+use crate::sample::hex;
 
 const MAGIC: &[u8; 8] = b"CLMROWS1";
 const END: &[u8; 8] = b"CLMROWSX";

@@ -7,7 +7,9 @@ use serde::Serialize;
 
 use super::kinds::Kinds;
 use super::segment::SegmentWriter;
-use super::{ColumnSpec, Input, InputFingerprint, Mismatch, PLAN_VERSION, Part, Plan, PlanFile, PlanSpec, Segment};
+use super::{
+    ColumnSpec, Input, InputFingerprint, Mismatch, PLAN_VERSION, Part, Plan, PlanFile, PlanSpec, Revision, Segment,
+};
 use super::{check, foreign, publish};
 use crate::ledger::error::{LedgerError, Result};
 use crate::ledger::names;
@@ -94,7 +96,7 @@ impl PlanWriter {
             version: PLAN_VERSION,
             revision: 1,
             hash: String::new(),
-            previous_hashes: Vec::new(),
+            previous: Vec::new(),
             shards: 0,
             rows: 0,
             number_sample_per_shard: spec.number_sample_per_shard.max(1),
@@ -130,7 +132,7 @@ impl PlanWriter {
         let columns = columns.collect();
         let mut file = plan.file.clone();
         file.revision += 1;
-        file.previous_hashes.push(std::mem::take(&mut file.hash));
+        file.previous.push(Revision { hash: std::mem::take(&mut file.hash), shards: file.shards });
         file.created_by = spec.created_by;
         file.writer = new_writer();
         let targets = todo.iter().map(|todo| todo.input).collect();

@@ -9,9 +9,9 @@ use serde_json::{Map, Value};
 use crate::sample::{Cell, ColumnKind};
 
 use super::super::cells::{MAX_CELL_BYTES, Problem, bytes_cell, checked_clips, note_cut, null_cell, text_cell};
-use super::super::fingerprint::hex;
 use super::super::{PlanColumn, Role};
 use super::schema::decimal_kind;
+use crate::sample::hex;
 
 /// One column of a batch.
 pub enum Values<'a> {

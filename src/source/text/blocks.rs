@@ -8,8 +8,8 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use sha2::{Digest, Sha256};
 
 use super::super::SourceError;
-use super::super::fingerprint::hex;
 use super::sniff;
+use crate::sample::hex;
 
 const BLOCK_BYTES: usize = 1 << 20;
 /// Blocks that wait between the two threads.
