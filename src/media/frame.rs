@@ -25,6 +25,6 @@ pub struct YuvFrame<'a> {
     /// Luma 0 to 255 rather than 16 to 235.
     pub full_range: bool,
     pub matrix: Matrix,
-    /// Presentation time, seconds from the stream's start.
+    /// Presentation time, seconds from the container's start (its earliest stream), as the ffmpeg program counts.
     pub seconds: f64,
 }

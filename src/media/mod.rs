@@ -1,5 +1,29 @@
 //! All FFmpeg: demux, decode, filter, encode, remux, audio. Used by the worker program alone.
+//!
+//! ```text
+//! Media ──► demux    the container, from the sample's bytes alone ──► source, limits
+//!   ├─────► probe    what `ffprobe` prints (probe/stream, probe/side_data, probe/json)
+//!   ├─────► packets  the packet index, keyframes
+//!   └─────► decode   frames in presentation order ──► picture (planar YUV) ──► frame
+//! log: FFmpeg's messages, caught per sample
+//! ```
 
+mod decode;
+mod demux;
+mod error;
 mod frame;
+mod input;
+mod limits;
+mod log;
+mod packets;
+mod picture;
+mod probe;
+mod source;
 
+pub use decode::{DecodeOptions, DecodeReport, DecodedFrame, Decoder};
+pub use error::MediaError;
 pub use frame::{Matrix, YuvFrame};
+pub use input::{Media, VideoInfo};
+pub use limits::Limits;
+pub use log::LogCapture;
+pub use packets::PacketInfo;

@@ -68,6 +68,16 @@ pub enum FailureClass {
     NotMedia,
     /// An empty body.
     Empty,
+    /// The media is cut off or damaged: no header, or not a frame that decodes.
+    NotDecodable,
+    /// A video stream is needed, and there is none.
+    NoVideo,
+    /// An audio stream is needed, and there is none.
+    NoAudio,
+    /// No decoder for this codec.
+    UnsupportedCodec,
+    /// The media is over a limit: pixels, duration, streams, packets.
+    MediaLimit,
 }
 
 impl FailureClass {
@@ -78,7 +88,8 @@ impl FailureClass {
             Http(code) => code >= 500 || matches!(code, 408 | 425 | 429),
             Dns | Connect | Timeout | Reset | Blocked => true,
             NoUrl | BadRow | InvalidUtf8 | FieldTooLarge | BadUrl | AddressRefused | LocalPathRefused | LocalFile
-            | Tls | TooManyRedirects | TooLarge | OptedOut | NotMedia | Empty => false,
+            | Tls | TooManyRedirects | TooLarge | OptedOut | NotMedia | Empty | NotDecodable | NoVideo | NoAudio
+            | UnsupportedCodec | MediaLimit => false,
         }
     }
 
@@ -105,11 +116,16 @@ impl FailureClass {
             OptedOut => "opted_out",
             NotMedia => "not_media",
             Empty => "empty",
+            NotDecodable => "not_decodable",
+            NoVideo => "no_video",
+            NoAudio => "no_audio",
+            UnsupportedCodec => "unsupported_codec",
+            MediaLimit => "media_limit",
         })
     }
 
     /// Every class but the HTTP statuses.
-    pub const NAMED: [FailureClass; 19] = {
+    pub const NAMED: [FailureClass; 24] = {
         use FailureClass::*;
         [
             NoUrl,
@@ -131,6 +147,11 @@ impl FailureClass {
             OptedOut,
             NotMedia,
             Empty,
+            NotDecodable,
+            NoVideo,
+            NoAudio,
+            UnsupportedCodec,
+            MediaLimit,
         ]
     };
 

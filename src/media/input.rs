@@ -1,0 +1,191 @@
+//! One sample's media, open.
+
+use std::fs::File;
+
+use ffmpeg_next::format::context::Input;
+use ffmpeg_next::{Packet, Rational, ffi};
+
+use super::packets::{self, PacketInfo};
+use super::source::Source;
+use super::{DecodeOptions, Decoder, Limits, LogCapture, MediaError, demux, probe};
+use crate::fetch::Container;
+
+/// One sample's media. Bound to the thread that opened it, where FFmpeg's messages about it are caught.
+pub struct Media {
+    source: Source,
+    container: Container,
+    limits: Limits,
+    input: Input,
+    /// Packets were read: the next pass opens the container anew.
+    is_read: bool,
+    log: LogCapture,
+}
+
+/// What is known of a video stream before a frame is decoded.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct VideoInfo {
+    /// The stream's index in the container.
+    pub stream: usize,
+    /// Pixels, as stored: not yet rotated.
+    pub width: u32,
+    pub height: u32,
+    /// Degrees, clockwise, by which a picture is to be turned to stand upright: 0, 90, 180 or 270.
+    pub rotation: u32,
+    pub time_base: Rational,
+    /// Frames a second on average; `None` where the container does not tell.
+    pub frame_rate: Option<Rational>,
+    /// Frames, as the container's header says; `None` where it does not.
+    pub frames: Option<u64>,
+    /// Seconds, as the container says.
+    pub duration: Option<f64>,
+}
+
+impl Media {
+    /// Opens the media in `file`, which was sniffed as `container`.
+    ///
+    /// Only the demuxers of that container are used, no other file or address is ever opened, and the limits hold before
+    /// a decoder sees a byte.
+    pub fn open(file: File, container: Container, limits: Limits) -> Result<Self, MediaError> {
+        let log = LogCapture::start();
+        let source = Source::new(file).map_err(MediaError::Input)?;
+        if source.len() == 0 {
+            return Err(MediaError::Empty);
+        }
+        let input = demux::open(&source, container, &limits, &log)?;
+        Ok(Self { source, container, limits, input, is_read: false, log })
+    }
+
+    /// The media's bytes.
+    pub fn len(&self) -> u64 {
+        self.source.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// What FFmpeg said about this media so far.
+    pub fn log(&self) -> &LogCapture {
+        &self.log
+    }
+
+    /// The demuxer's context, for the rooms' other parts (remuxing, audio). After packets were read from it, call
+    /// [`Media::rewind`] before the next pass.
+    pub fn input(&self) -> &Input {
+        &self.input
+    }
+
+    /// As [`Media::input`], to read packets.
+    pub fn input_mut(&mut self) -> &mut Input {
+        self.is_read = true;
+        &mut self.input
+    }
+
+    /// Goes back to the first packet.
+    ///
+    /// Opens the container anew rather than seeking: a seek loses the packets before the first keyframe of raw streams,
+    /// and edit lists and time stamps are then exactly those of the first pass.
+    pub fn rewind(&mut self) -> Result<(), MediaError> {
+        if self.is_read {
+            self.input = demux::open(&self.source, self.container, &self.limits, &self.log)?;
+            self.is_read = false;
+        }
+        Ok(())
+    }
+
+    /// The zero of all times in seconds: the start of the container's earliest stream, as the ffmpeg program counts.
+    pub fn start_seconds(&self) -> f64 {
+        // SAFETY: the context is open.
+        match unsafe { (*self.input.as_ptr()).start_time } {
+            ffi::AV_NOPTS_VALUE => 0.0,
+            start => start as f64 / f64::from(ffi::AV_TIME_BASE),
+        }
+    }
+
+    /// Seconds of the container; `None` where it does not tell.
+    pub fn duration(&self) -> Option<f64> {
+        let duration = self.input.duration();
+        (duration != ffi::AV_NOPTS_VALUE && duration > 0).then(|| duration as f64 / f64::from(ffi::AV_TIME_BASE))
+    }
+
+    /// The first video stream that is not an attached picture (cover art).
+    pub fn video(&self) -> Result<VideoInfo, MediaError> {
+        let video = self.input.streams().find(is_video).ok_or(MediaError::NoVideo)?;
+        // SAFETY: parameters live as long as their stream.
+        let (width, height) = unsafe {
+            let parameters = (*video.as_ptr()).codecpar;
+            ((*parameters).width, (*parameters).height)
+        };
+        let rate = video.avg_frame_rate();
+        let seconds = video.duration() as f64 * f64::from(video.time_base());
+        Ok(VideoInfo {
+            stream: video.index(),
+            width: u32::try_from(width).unwrap_or(0),
+            height: u32::try_from(height).unwrap_or(0),
+            rotation: probe::rotation(&video),
+            time_base: video.time_base(),
+            frame_rate: (rate.numerator() > 0 && rate.denominator() > 0).then_some(rate),
+            frames: u64::try_from(video.frames()).ok().filter(|frames| *frames > 0),
+            duration: (video.duration() > 0).then_some(seconds),
+        })
+    }
+
+    /// The index of the first audio stream.
+    pub fn audio(&self) -> Result<usize, MediaError> {
+        let is_audio =
+            |stream: &ffmpeg_next::Stream<'_>| stream.parameters().medium() == ffmpeg_next::media::Type::Audio;
+        self.input.streams().find(is_audio).map(|stream| stream.index()).ok_or(MediaError::NoAudio)
+    }
+
+    /// What `ffprobe -of json -show_format -show_streams` prints, but for `format.filename`.
+    ///
+    /// With `extract_keyframes`, also `keyframe_timestamps` of the first video stream: the presentation times (s) of its
+    /// keyframes, and the container's duration as the last entry, as video2dataset writes them. Reads all packets then.
+    pub fn probe(&mut self, extract_keyframes: bool) -> Result<serde_json::Value, MediaError> {
+        let mut value = probe::describe(&self.input, self.source.len());
+        if extract_keyframes && let Ok(video) = self.video() {
+            let keyframes = self.packets(video.stream)?.into_iter().filter(|packet| packet.is_key);
+            let times =
+                keyframes.filter_map(|packet| packet.time()).map(|time| time as f64 * f64::from(video.time_base));
+            value["keyframe_timestamps"] = probe::keyframe_list(times, self.duration());
+        }
+        Ok(value)
+    }
+
+    /// All packets of a stream, in the file's order. One pass over the file, nothing decoded.
+    pub fn packets(&mut self, stream: usize) -> Result<Vec<PacketInfo>, MediaError> {
+        self.rewind()?;
+        packets::index(self, stream)
+    }
+
+    /// A decoder of the first video stream, at its first frame.
+    pub fn decoder(&mut self, options: DecodeOptions) -> Result<Decoder<'_>, MediaError> {
+        self.rewind()?;
+        Decoder::open(self, options)
+    }
+
+    /// The next packet of any stream. Anything but more packets ends the file, as it does for the ffmpeg program;
+    /// `Err` tells why it ended early.
+    pub(super) fn read(&mut self, packet: &mut Packet) -> Result<bool, ffmpeg_next::Error> {
+        self.is_read = true;
+        loop {
+            match packet.read(&mut self.input) {
+                Ok(()) => return Ok(true),
+                Err(ffmpeg_next::Error::Other { errno: libc::EAGAIN }) => {}
+                Err(ffmpeg_next::Error::Eof) => return Ok(false),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+fn is_video(stream: &ffmpeg_next::Stream<'_>) -> bool {
+    // SAFETY: the stream is borrowed.
+    let disposition = unsafe { (*stream.as_ptr()).disposition };
+    stream.parameters().medium() == ffmpeg_next::media::Type::Video
+        && disposition & ffi::AV_DISPOSITION_ATTACHED_PIC == 0
+}

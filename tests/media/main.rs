@@ -1,0 +1,8 @@
+//! The media room against the real `ffmpeg` and `ffprobe`: what they print of the same files is what it must say.
+#![cfg(feature = "media")]
+
+mod bad_input;
+mod frames;
+mod fuzz;
+mod lab;
+mod probe;
