@@ -10,6 +10,7 @@ mod status;
 pub use budget::{Budget, Permit};
 pub use cell::Cell;
 pub use key::KeyFormat;
-pub use payload::{Payload, PayloadBuilder, ReadSeek, SharedFile};
+pub use payload::{Payload, PayloadBuilder, ReadSeek, SealedFile, SharedFile};
+pub(crate) use payload::{memory_file, seal};
 pub use row::{Column, ColumnKind, Row};
 pub use status::{Failure, FailureClass, Status};

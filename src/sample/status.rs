@@ -68,6 +68,14 @@ pub enum FailureClass {
     NotMedia,
     /// An empty body.
     Empty,
+    /// The worker that read the media crashed or broke the protocol.
+    DecoderCrash,
+    /// The worker took longer than `mill::Limits` allow: wall time or CPU time.
+    DecoderTimeout,
+    /// The worker wanted more memory than `mill::Limits` allow.
+    DecoderMemory,
+    /// The outputs of one sample are larger than `mill::Limits` allow.
+    OutputTooLarge,
 }
 
 impl FailureClass {
@@ -78,7 +86,8 @@ impl FailureClass {
             Http(code) => code >= 500 || matches!(code, 408 | 425 | 429),
             Dns | Connect | Timeout | Reset | Blocked => true,
             NoUrl | BadRow | InvalidUtf8 | FieldTooLarge | BadUrl | AddressRefused | LocalPathRefused | LocalFile
-            | Tls | TooManyRedirects | TooLarge | OptedOut | NotMedia | Empty => false,
+            | Tls | TooManyRedirects | TooLarge | OptedOut | NotMedia | Empty | DecoderCrash | DecoderTimeout
+            | DecoderMemory | OutputTooLarge => false,
         }
     }
 
@@ -105,11 +114,15 @@ impl FailureClass {
             OptedOut => "opted_out",
             NotMedia => "not_media",
             Empty => "empty",
+            DecoderCrash => "decoder_crash",
+            DecoderTimeout => "decoder_timeout",
+            DecoderMemory => "decoder_memory",
+            OutputTooLarge => "output_too_large",
         })
     }
 
     /// Every class but the HTTP statuses.
-    pub const NAMED: [FailureClass; 19] = {
+    pub const NAMED: [FailureClass; 23] = {
         use FailureClass::*;
         [
             NoUrl,
@@ -131,6 +144,10 @@ impl FailureClass {
             OptedOut,
             NotMedia,
             Empty,
+            DecoderCrash,
+            DecoderTimeout,
+            DecoderMemory,
+            OutputTooLarge,
         ]
     };
 
