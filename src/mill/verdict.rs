@@ -45,7 +45,10 @@ impl Verdict {
 
     /// The worker hung up; `status` is how it ended, none where it had to be killed.
     pub(super) fn hung_up(status: Option<ExitStatus>, lines: &Lines, limits: &Limits) -> Self {
-        let Some(status) = status else { return Self::broke_protocol("it hung up without an answer") };
+        // Also a good end by itself: a worker has nothing to end for before its rank hangs up.
+        let Some(status) = status.filter(|status| !status.success()) else {
+            return Self::broke_protocol("it hung up without an answer");
+        };
         // The Rust runtime's last words when the allocator has nothing left; then it aborts.
         if lines.stderr_text().contains("memory allocation of") {
             return Self::memory(limits);

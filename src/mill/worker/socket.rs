@@ -13,6 +13,9 @@ use serde::Serialize;
 use super::ServeError;
 use crate::mill::wire::{self, HEADER_BYTES, Kind};
 
+/// A frame's body, and the descriptors that came with it.
+type Frame = (Vec<u8>, Vec<File>);
+
 pub(super) struct Socket {
     stream: UnixStream,
     sender: Sender,
@@ -52,7 +55,7 @@ impl Socket {
 
     /// The body of the next frame, which must be of this kind, and the descriptors that came with it; none when the rank
     /// has hung up.
-    pub(super) fn receive(&mut self, want: Kind) -> Result<Option<(Vec<u8>, Vec<File>)>, ServeError> {
+    pub(super) fn receive(&mut self, want: Kind) -> Result<Option<Frame>, ServeError> {
         let mut header = [0; HEADER_BYTES];
         let (n, fds) = self.receive_first(&mut header)?;
         if n == 0 {
