@@ -12,6 +12,7 @@ pub use budget::{Budget, Permit};
 pub use cell::Cell;
 pub use hex::hex;
 pub use key::KeyFormat;
-pub use payload::{Payload, PayloadBuilder, ReadSeek, SharedFile};
+pub use payload::{Payload, PayloadBuilder, ReadSeek, SealedFile, SharedFile};
+pub(crate) use payload::{memory_file, seal};
 pub use row::{Column, ColumnKind, RESERVED_FIELDS, Row};
 pub use status::{Failure, FailureClass, Status};

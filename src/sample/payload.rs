@@ -2,6 +2,8 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -19,6 +21,34 @@ impl<T: Read + Seek + Send> ReadSeek for T {}
 /// A file that several payloads lie in.
 pub type SharedFile = Arc<Mutex<Box<dyn ReadSeek>>>;
 
+/// A file that several payloads lie in and that nobody writes to any more: in memory (a memfd) while the budget lasts,
+/// else without a name on scratch.
+#[derive(Debug)]
+pub struct SealedFile {
+    file: File,
+    _permit: Option<Permit>,
+}
+
+/// Copies up to this many bytes of a region into memory to make a file of its own; larger ones go to scratch.
+const REGION_IN_MEMORY: u64 = 16 << 20;
+
+impl SealedFile {
+    /// Takes over a memfd of `len` bytes that is sealed against writing: counted against `budget`, or moved to an
+    /// unnamed file in `scratch` where that has not enough left. Blocks.
+    ///
+    /// # Errors
+    /// Those of the scratch folder.
+    pub fn adopt(memory: File, len: u64, budget: &Budget, scratch: &Path) -> io::Result<Self> {
+        let mut permit = budget.permit();
+        if permit.try_grow(len) {
+            return Ok(Self { file: memory, _permit: Some(permit) });
+        }
+        let mut file = unnamed_file(scratch)?;
+        read_region(&memory, 0, len, |block| file.write_all(block))?;
+        Ok(Self { file, _permit: None })
+    }
+}
+
 /// The whole bytes of one media member.
 #[derive(Debug)]
 pub struct Payload {
@@ -27,9 +57,10 @@ pub struct Payload {
 }
 
 enum Store {
-    Memory { chunks: Vec<Bytes>, _permit: Option<Permit> },
+    Memory { chunks: Vec<Bytes>, permit: Option<Permit> },
     Spilled(File),
     Region { file: SharedFile, offset: u64 },
+    Sealed { file: Arc<SealedFile>, offset: u64 },
 }
 
 impl std::fmt::Debug for Store {
@@ -38,6 +69,7 @@ impl std::fmt::Debug for Store {
             Store::Memory { .. } => "Memory",
             Store::Spilled(_) => "Spilled",
             Store::Region { .. } => "Region",
+            Store::Sealed { .. } => "Sealed",
         })
     }
 }
@@ -46,12 +78,17 @@ impl Payload {
     /// A payload that is counted against no budget.
     pub fn from_bytes(bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
-        Self { len: bytes.len() as u64, store: Store::Memory { chunks: vec![bytes], _permit: None } }
+        Self { len: bytes.len() as u64, store: Store::Memory { chunks: vec![bytes], permit: None } }
     }
 
     /// `len` bytes at `offset` of a file, read when they are written on.
     pub fn region(file: SharedFile, offset: u64, len: u64) -> Self {
         Self { len, store: Store::Region { file, offset } }
+    }
+
+    /// `len` bytes at `offset` of a sealed file.
+    pub fn sealed(file: Arc<SealedFile>, offset: u64, len: u64) -> Self {
+        Self { len, store: Store::Sealed { file, offset } }
     }
 
     pub fn len(&self) -> u64 {
@@ -60,6 +97,34 @@ impl Payload {
 
     pub fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// The bytes as a file of their own that starts with them and can only be read, to be handed to another process.
+    /// A spilled payload's file as it is; bytes in memory are written once into a sealed memfd, which the returned permit
+    /// keeps counted against the budget. Blocks.
+    ///
+    /// # Errors
+    /// No memory or no descriptor left, or those of the file that the payload lies in and of the folder `scratch`.
+    pub fn into_file(mut self, scratch: &Path) -> io::Result<(File, Option<Permit>)> {
+        match self.store {
+            Store::Spilled(file) => Ok((read_only(&file)?, None)),
+            Store::Region { .. } | Store::Sealed { .. } if self.len > REGION_IN_MEMORY => {
+                let mut file = unnamed_file(scratch)?;
+                self.for_each_block(|block| file.write_all(block))?;
+                Ok((read_only(&file)?, None))
+            }
+            _ => {
+                let memory = memory_file(c"clipmill-media")?;
+                let mut writer = &memory;
+                self.for_each_block(|block| writer.write_all(block))?;
+                seal(&memory)?;
+                let permit = match self.store {
+                    Store::Memory { permit, .. } => permit,
+                    _ => None,
+                };
+                Ok((read_only(&memory)?, permit))
+            }
+        }
     }
 
     /// Hands all bytes, in order, to `write`.
@@ -71,6 +136,7 @@ impl Payload {
                 let mut file = file.lock().map_err(|_| io::Error::other("a reader of the same file panicked"))?;
                 copy_region(file.as_mut(), *offset, self.len, write)
             }
+            Store::Sealed { file, offset } => read_region(&file.file, *offset, self.len, write),
         }
     }
 }
@@ -91,6 +157,40 @@ fn copy_region(
         left -= want as u64;
     }
     Ok(())
+}
+
+/// Like [`copy_region`], for a file that others read at the same time.
+fn read_region(file: &File, offset: u64, len: u64, mut write: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+    let mut block = vec![0; COPY_BLOCK.min(usize::try_from(len).unwrap_or(COPY_BLOCK))];
+    let mut done = 0;
+    while done < len {
+        let want = block.len().min(usize::try_from(len - done).unwrap_or(block.len()));
+        file.read_exact_at(&mut block[..want], offset + done)?;
+        write(&block[..want])?;
+        done += want as u64;
+    }
+    Ok(())
+}
+
+/// An empty file in memory that can be sealed.
+pub(crate) fn memory_file(name: &std::ffi::CStr) -> io::Result<File> {
+    use rustix::fs::MemfdFlags;
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    Ok(File::from(rustix::fs::memfd_create(name, flags)?))
+}
+
+/// Nobody, not even another process that holds it, can change the memfd any more. Fails while one has it mapped for
+/// writing.
+pub(crate) fn seal(memory: &File) -> io::Result<()> {
+    use rustix::fs::SealFlags;
+    let seals = SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE | SealFlags::SEAL;
+    Ok(rustix::fs::fcntl_add_seals(memory, seals)?)
+}
+
+/// The same file through a descriptor that cannot write, at offset 0.
+fn read_only(file: &File) -> io::Result<File> {
+    use std::os::fd::AsRawFd;
+    File::open(format!("/proc/self/fd/{}", file.as_fd().as_raw_fd()))
 }
 
 /// Collects a payload chunk by chunk.
@@ -186,7 +286,7 @@ impl PayloadBuilder {
 
     pub fn finish(self) -> Payload {
         let store = match self.store {
-            Building::Memory { chunks, permit } => Store::Memory { chunks, _permit: Some(permit) },
+            Building::Memory { chunks, permit } => Store::Memory { chunks, permit: Some(permit) },
             Building::Spilled(file) => Store::Spilled(file),
         };
         Payload { len: self.len, store }
@@ -248,6 +348,58 @@ mod tests {
         assert!(matches!(payload.store, Store::Spilled(_)));
         assert_eq!(read(&mut payload), want);
         assert_eq!(std::fs::read_dir(scratch.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_file_of_its_own_from_every_kind_and_none_can_be_written() {
+        let scratch = tempfile::tempdir().unwrap();
+        let (small, large) = (vec![7u8; 1000], vec![9u8; REGION_IN_MEMORY as usize + 5]);
+        let budget = Budget::new(1000);
+        let in_memory = |bytes: &[u8]| {
+            let mut builder = PayloadBuilder::new(&budget, Arc::new(scratch.path().to_owned()));
+            builder.push(bytes.to_vec().into()).unwrap();
+            builder.finish()
+        };
+        let region = |bytes: &[u8]| {
+            let file = [b"before", bytes, b"after"].concat();
+            let file: Box<dyn ReadSeek> = Box::new(std::io::Cursor::new(file));
+            Payload::region(Arc::new(Mutex::new(file)), 6, bytes.len() as u64)
+        };
+        for (payload, want) in [
+            (in_memory(&small), &small),
+            (in_memory(&large), &large),
+            (region(&small), &small),
+            (region(&large), &large),
+        ] {
+            let kind = format!("{payload:?}");
+            let (mut file, permit) = payload.into_file(scratch.path()).unwrap();
+            let mut all = Vec::new();
+            file.read_to_end(&mut all).unwrap();
+            assert!(&all == want, "{kind}");
+            assert!(file.write_all(b"x").is_err(), "{kind}");
+            assert_eq!(budget.used(), permit.as_ref().map_or(0, |_| 1000), "{kind}");
+        }
+        assert_eq!(budget.used(), 0);
+        assert_eq!(std::fs::read_dir(scratch.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_sealed_file_is_counted_or_moved_to_scratch() {
+        let scratch = tempfile::tempdir().unwrap();
+        for limit in [0, 1000] {
+            let budget = Budget::new(limit);
+            let memory = memory_file(c"test").unwrap();
+            (&memory).write_all(b"onetwo").unwrap();
+            seal(&memory).unwrap();
+            assert!((&memory).write_all(b"x").is_err());
+            let file = Arc::new(SealedFile::adopt(memory, 6, &budget, scratch.path()).unwrap());
+            assert_eq!(budget.used(), if limit == 0 { 0 } else { 6 });
+            let (mut one, mut two) = (Payload::sealed(Arc::clone(&file), 0, 3), Payload::sealed(file, 3, 3));
+            assert_eq!((read(&mut two), read(&mut one)), (b"two".to_vec(), b"one".to_vec()));
+            drop(one);
+            drop(two);
+            assert_eq!(budget.used(), 0);
+        }
     }
 
     #[test]

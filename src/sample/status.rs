@@ -78,6 +78,14 @@ pub enum FailureClass {
     UnsupportedCodec,
     /// The media is over a limit: pixels, duration, streams, packets.
     MediaLimit,
+    /// The worker that read the media crashed or broke the protocol.
+    DecoderCrash,
+    /// The worker took longer than `mill::Limits` allow: wall time or CPU time.
+    DecoderTimeout,
+    /// The worker wanted more memory than `mill::Limits` allow.
+    DecoderMemory,
+    /// The outputs of one sample are larger than `mill::Limits` allow.
+    OutputTooLarge,
 }
 
 impl FailureClass {
@@ -89,7 +97,7 @@ impl FailureClass {
             Dns | Connect | Timeout | Reset | Blocked => true,
             NoUrl | BadRow | InvalidUtf8 | FieldTooLarge | BadUrl | AddressRefused | LocalPathRefused | LocalFile
             | Tls | TooManyRedirects | TooLarge | OptedOut | NotMedia | Empty | NotDecodable | NoVideo | NoAudio
-            | UnsupportedCodec | MediaLimit => false,
+            | UnsupportedCodec | MediaLimit | DecoderCrash | DecoderTimeout | DecoderMemory | OutputTooLarge => false,
         }
     }
 
@@ -121,11 +129,15 @@ impl FailureClass {
             NoAudio => "no_audio",
             UnsupportedCodec => "unsupported_codec",
             MediaLimit => "media_limit",
+            DecoderCrash => "decoder_crash",
+            DecoderTimeout => "decoder_timeout",
+            DecoderMemory => "decoder_memory",
+            OutputTooLarge => "output_too_large",
         })
     }
 
     /// Every class but the HTTP statuses.
-    pub const NAMED: [FailureClass; 24] = {
+    pub const NAMED: [FailureClass; 28] = {
         use FailureClass::*;
         [
             NoUrl,
@@ -152,6 +164,10 @@ impl FailureClass {
             NoAudio,
             UnsupportedCodec,
             MediaLimit,
+            DecoderCrash,
+            DecoderTimeout,
+            DecoderMemory,
+            OutputTooLarge,
         ]
     };
 

@@ -1,0 +1,36 @@
+//! What goes into the pool, and what comes out.
+
+use serde_json::{Map, Value};
+
+use crate::sample::{Failure, Payload};
+
+/// One sample for a worker.
+#[derive(Debug)]
+pub struct Request {
+    /// The whole media. Consumed: what is still wanted of it is among the outputs.
+    pub media: Payload,
+    /// What to make of it. The pool does not look inside.
+    pub recipe: Value,
+    /// The sample's JSON fields so far.
+    pub meta: Map<String, Value>,
+}
+
+/// What became of a sample.
+#[derive(Debug)]
+pub struct Answer {
+    /// What was made, in order. Empty on a failure.
+    pub outputs: Vec<Output>,
+    /// Why nothing was made.
+    pub failure: Option<Failure>,
+    /// The last lines that the worker's libraries logged.
+    pub log: Vec<String>,
+}
+
+/// One output sample.
+#[derive(Debug)]
+pub struct Output {
+    /// Its JSON fields.
+    pub meta: Map<String, Value>,
+    /// Extension without the dot, and bytes.
+    pub members: Vec<(String, Payload)>,
+}

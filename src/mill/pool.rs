@@ -1,0 +1,196 @@
+//! The rank's workers.
+
+use std::fs::File;
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use tokio::sync::Semaphore;
+
+use super::answer::{Answer, Request};
+use super::error::MillError;
+use super::exchange::{Parcel, Worker};
+use super::limits::Limits;
+use super::lines::{self, Lines};
+use super::outputs;
+use super::verdict::Verdict;
+use super::wire::{self, Kind, Reply, Task};
+use super::worker::sandbox::SandboxLevel;
+use crate::sample::{Budget, Failure, Permit, memory_file};
+
+/// Times that a worker which dies before its first word is started again. The launcher's signals reach a child also in
+/// the instant before it ignores them.
+const STARTS: u32 = 3;
+
+/// How to set up a [`Pool`].
+#[derive(Debug, Clone)]
+pub struct PoolOptions {
+    /// The worker program, see [`Pool::program`].
+    pub program: PathBuf,
+    /// Workers at work at the same time; at least one.
+    pub workers: u32,
+    pub limits: Limits,
+    /// Node-local folder for outputs that the budget has no room for.
+    pub scratch: Arc<PathBuf>,
+    /// The rank's memory budget: outputs count against it while they live.
+    pub budget: Budget,
+}
+
+/// The rank's workers. They start when there is work for them, and are killed when the pool is dropped; dropping a
+/// [`Pool::run`] future kills the worker that it waits for.
+#[derive(Debug)]
+pub struct Pool {
+    options: PoolOptions,
+    slots: Semaphore,
+    idle: Mutex<Vec<Worker>>,
+    sandbox: OnceLock<SandboxLevel>,
+}
+
+impl Pool {
+    /// The worker beside this executable, or `CLIPMILL_WORKER`.
+    pub fn program() -> PathBuf {
+        const NAME: &str = "clipmill-worker";
+        if let Some(path) = std::env::var_os("CLIPMILL_WORKER") {
+            return path.into();
+        }
+        std::env::current_exe().map_or_else(|_| NAME.into(), |own| own.with_file_name(NAME))
+    }
+
+    /// Starts nothing yet.
+    ///
+    /// # Errors
+    /// [`MillError::Missing`]: there is no program at that path.
+    pub fn new(options: PoolOptions) -> Result<Self, MillError> {
+        if !options.program.is_file() {
+            return Err(MillError::Missing { path: options.program });
+        }
+        let slots = Semaphore::new(options.workers.max(1) as usize);
+        Ok(Self { options, slots, idle: Mutex::default(), sandbox: OnceLock::new() })
+    }
+
+    /// What holds the workers in: starts one where none has been started yet.
+    ///
+    /// # Errors
+    /// As [`Pool::run`].
+    pub async fn sandbox(&self) -> Result<SandboxLevel, MillError> {
+        if let Some(level) = self.sandbox.get() {
+            return Ok(level.clone());
+        }
+        let _slot = self.slots.acquire().await;
+        let worker = self.start().await?;
+        let level = worker.sandbox.clone();
+        self.put_back(worker);
+        Ok(level)
+    }
+
+    /// Gives one sample to a worker, waiting for a free one.
+    ///
+    /// # Errors
+    /// Only what is not the sample's fault: no worker can be started, or the media cannot be handed over. All else is in
+    /// the answer's `failure`.
+    pub async fn run(&self, job: Request) -> Result<Answer, MillError> {
+        // Never closed, so always granted.
+        let _slot = self.slots.acquire().await;
+        let (mut parcel, _permit) = self.pack(job).await?;
+        if let Some(used) = self.take_idle() {
+            match self.attempt(used, &parcel).await? {
+                Ok(answer) => return Ok(answer),
+                Err((verdict, lines)) if !verdict.may_be_inherited => return Ok(failed(verdict, lines)),
+                // The worker may have been at fault, so the next one must be fresh.
+                Err(_) => parcel.outputs = self.memory()?,
+            }
+        }
+        let fresh = self.start().await?;
+        match self.attempt(fresh, &parcel).await? {
+            Ok(answer) => Ok(answer),
+            Err((verdict, lines)) => Ok(failed(verdict, lines)),
+        }
+    }
+
+    /// Runs the sample; the worker is back in the pool afterwards, or dead.
+    async fn attempt(&self, mut worker: Worker, parcel: &Parcel) -> Result<Attempt, MillError> {
+        let mut lines = Lines::default();
+        let checked = match worker.exchange(parcel, &self.options.limits, &mut lines).await {
+            Ok(reply) => self.check(reply, parcel).await?,
+            Err(verdict) => Err(verdict),
+        };
+        let (reply, len) = match checked {
+            Ok(checked) => checked,
+            Err(verdict) => return Ok(Err((verdict, lines))),
+        };
+        self.put_back(worker);
+        let failure = reply.failure.map(|failure| Failure::new(failure.class, lines::tidy(&failure.message)));
+        let file = parcel.outputs.try_clone().map_err(|source| self.handover(source))?;
+        let (budget, scratch) = (self.options.budget.clone(), Arc::clone(&self.options.scratch));
+        let outputs = self.blocking(move || outputs::adopt(reply.outputs, file, len, &budget, &scratch)).await?;
+        Ok(Ok(Answer { outputs, failure, log: lines.take_log() }))
+    }
+
+    /// The reply again, with the bytes of all its outputs, or what is wrong with it.
+    async fn check(&self, reply: Reply, parcel: &Parcel) -> Result<Result<(Reply, u64), Verdict>, MillError> {
+        let file = parcel.outputs.try_clone().map_err(|source| self.handover(source))?;
+        let limit = self.options.limits.output_bytes;
+        self.blocking(move || Ok(outputs::check(&reply, &file, limit).map(|len| (reply, len)))).await
+    }
+
+    async fn pack(&self, job: Request) -> Result<(Parcel, Option<Permit>), MillError> {
+        let outputs = self.memory()?;
+        let scratch = Arc::clone(&self.options.scratch);
+        self.blocking(move || {
+            let task = Task { recipe: job.recipe, meta: job.meta, media_bytes: job.media.len() };
+            let frame = wire::encode(Kind::Task, &task)?;
+            let (media, permit) = job.media.into_file(&scratch)?;
+            Ok((Parcel { frame, media, outputs }, permit))
+        })
+        .await
+    }
+
+    async fn start(&self) -> Result<Worker, MillError> {
+        let mut starts = 1;
+        let worker = loop {
+            match Worker::start(&self.options.program, &self.options.limits).await {
+                Err(MillError::Died { .. }) if starts < STARTS => starts += 1,
+                started => break started?,
+            }
+        };
+        self.sandbox.get_or_init(|| {
+            tracing::info!(sandbox = %worker.sandbox, "media workers start");
+            worker.sandbox.clone()
+        });
+        Ok(worker)
+    }
+
+    fn take_idle(&self) -> Option<Worker> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    }
+
+    fn put_back(&self, worker: Worker) {
+        if !worker.is_worn(&self.options.limits) {
+            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
+        }
+    }
+
+    fn memory(&self) -> Result<File, MillError> {
+        memory_file(c"clipmill-outputs").map_err(|source| self.handover(source))
+    }
+
+    fn handover(&self, source: io::Error) -> MillError {
+        MillError::Handover { scratch: self.options.scratch.to_path_buf(), source }
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> io::Result<T> + Send + 'static,
+    ) -> Result<T, MillError> {
+        let done = tokio::task::spawn_blocking(work).await.map_err(io::Error::other);
+        done.and_then(|result| result).map_err(|source| self.handover(source))
+    }
+}
+
+/// An answer, or why the worker had to go.
+type Attempt = Result<Answer, (Verdict, Lines)>;
+
+fn failed(verdict: Verdict, mut lines: Lines) -> Answer {
+    let failure = Some(verdict.failure(&lines));
+    Answer { outputs: Vec::new(), failure, log: lines.take_log() }
+}

@@ -1,0 +1,71 @@
+//! What a worker gives up before it sees any media.
+
+use std::io;
+use std::os::fd::OwnedFd;
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{Resource, Rlimit, setrlimit};
+
+use crate::mill::limits::Limits;
+
+/// Descriptors of one worker: the standard streams, the socket three times, a sample's two, and some to spare.
+const DESCRIPTORS: u64 = 64;
+/// Of /proc/self/oom_score_adj: where a node or a job runs out of memory, a worker costs one sample and a rank all.
+const OOM_SCORE: &str = "500";
+
+/// Descriptors that the rank inherited from its launcher without close-on-exec are none of a worker's business.
+pub(super) fn close_inherited() {
+    // SAFETY: called first in `main`, before this program has opened anything, so no descriptor that an object of this
+    // process owns is closed. Kernels before 5.9 answer ENOSYS, and nothing is closed.
+    unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, 0) };
+}
+
+/// Signals to the whole step mean "drain", and that is the rank's to do: a worker ends when its socket closes. A write
+/// over a limit is an error rather than the end.
+pub(super) fn ignore_signals() {
+    for signal in [
+        libc::SIGUSR1,
+        libc::SIGUSR2,
+        libc::SIGTERM,
+        libc::SIGINT,
+        libc::SIGHUP,
+        libc::SIGQUIT,
+        libc::SIGPIPE,
+        libc::SIGXFSZ,
+    ] {
+        // SAFETY: SIG_IGN installs no handler, so nothing runs in signal context.
+        unsafe { libc::signal(signal, libc::SIG_IGN) };
+    }
+}
+
+/// Sets the limits that the kernel keeps. CPU and wall time are the rank's to measure: the kernel counts over all of a
+/// process's life.
+pub(super) fn limit(limits: &Limits) -> io::Result<()> {
+    // RLIMIT_DATA rather than RLIMIT_AS, which would count mapped media, and the address space that CUDA reserves.
+    let set = |resource, value| setrlimit(resource, Rlimit { current: Some(value), maximum: Some(value) });
+    set(Resource::Core, 0)?;
+    set(Resource::Data, limits.memory_bytes)?;
+    set(Resource::Fsize, limits.output_bytes)?;
+    set(Resource::Nofile, DESCRIPTORS)?;
+    // Best effort: without /proc the OOM killer takes its own choice.
+    let _ = std::fs::write("/proc/self/oom_score_adj", OOM_SCORE);
+    Ok(())
+}
+
+/// Ends this process as soon as the rank's end of the socket closes, also in the middle of a sample.
+pub(super) fn end_with(socket: OwnedFd) -> io::Result<()> {
+    let watch = move || {
+        loop {
+            // No events asked for: hang-up is always told.
+            let mut fds = [PollFd::new(&socket, PollFlags::empty())];
+            let hung_up = poll(&mut fds, None).is_ok()
+                && fds.iter().any(|fd| fd.revents().intersects(PollFlags::HUP | PollFlags::ERR));
+            if hung_up {
+                // SAFETY: ends the process at once; `exit` would run the handlers of libraries that are at work.
+                unsafe { libc::_exit(0) };
+            }
+        }
+    };
+    std::thread::Builder::new().name("rank-watch".into()).stack_size(64 << 10).spawn(watch)?;
+    Ok(())
+}
