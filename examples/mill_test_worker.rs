@@ -150,8 +150,9 @@ fn main() -> ExitCode {
         return ExitCode::from(127);
     }
     if name.ends_with("-other-version") {
+        let hello: &[u8] = b"CMWK\x63\x00\x02\x00\x00\x00\x00\x00";
         // SAFETY: stdin is the socket.
-        unsafe { libc::write(0, b"CMWK\x63\x00\x02\x00\x00\x00\x00\x00".as_ptr().cast(), 12) };
+        unsafe { libc::write(0, hello.as_ptr().cast(), hello.len()) };
         std::thread::sleep(Duration::from_secs(5));
         return ExitCode::SUCCESS;
     }
