@@ -69,13 +69,12 @@ fn every_container_is_described_as_ffprobe_does() {
 fn rotation_subtitles_and_cover_art_are_described_as_ffprobe_does() {
     let lab = Lab::new();
     lab.make("plain.mov", &format!("{PICTURE} {TONE} -c:v libx264 -preset ultrafast -c:a aac"));
-    for (angle, turn) in [(90, 270), (180, 180), (-90, 90)] {
+    for angle in [90, 180, -90] {
         let path = lab.make("rotated.mov", &format!("-i plain.mov -c copy -metadata:s:v:0 rotate={angle}"));
         assert_as_ffprobe(&path);
         let want = ffprobe(&path, "-show_streams")["streams"][0]["side_data_list"][0]["rotation"].as_i64().unwrap();
         let got = open(&path).video().unwrap().rotation;
         assert_eq!(i64::from(got), (-want).rem_euclid(360), "{angle}");
-        assert_eq!(i64::from(got), (360 - turn) % 360, "{angle}");
     }
     lab.write("lines.srt", b"1\n00:00:00,500 --> 00:00:01,500\nline\n");
     assert_as_ffprobe(&lab.make("subtitles.mkv", "-i plain.mov -i lines.srt -map 0 -map 1 -c copy -c:s srt"));
