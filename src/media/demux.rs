@@ -68,6 +68,9 @@ pub(super) fn open(
     check(&input, limits)?;
     find_streams(&mut input, limits, log)?;
     check(&input, limits)?;
+    if input.streams().next().is_none() {
+        return Err(MediaError::Container { detail: "no streams in it".into() });
+    }
     Ok(input)
 }
 
