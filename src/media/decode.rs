@@ -76,6 +76,7 @@ pub struct Decoder<'m> {
     packets: u64,
     size: Option<(u32, u32)>,
     is_draining: bool,
+    is_last_corrupt: bool,
 }
 
 impl<'m> Decoder<'m> {
@@ -101,6 +102,7 @@ impl<'m> Decoder<'m> {
             packets: 0,
             size: None,
             is_draining: false,
+            is_last_corrupt: false,
         })
     }
 
@@ -159,8 +161,12 @@ impl<'m> Decoder<'m> {
                 false
             });
             if !is_more {
+                // A packet that the end of the file cuts off comes with this flag, or with this message instead of it.
+                let is_partial = |line: &String| line.contains("partial file");
+                self.report.ended_early |= self.is_last_corrupt || self.media.log().lines().iter().any(is_partial);
                 break;
             }
+            self.is_last_corrupt = self.packet.is_corrupt();
             self.packets += 1;
             let limit = self.media.limits().max_packets;
             if self.packets > limit {

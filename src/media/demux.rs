@@ -12,7 +12,7 @@ use super::{Limits, LogCapture, MediaError};
 use crate::fetch::Container;
 
 /// Bytes that FFmpeg reads at a time.
-const BLOCK: usize = 64 << 10;
+const BLOCK: usize = 32 << 10;
 /// Bytes that are read at most to learn the streams' parameters, when the header does not hold them. FFmpeg's default,
 /// stated because it bounds the work; the seconds that it looks at (5 to 90) depend on the container.
 const PROBE_BYTES: i64 = 5_000_000;
@@ -68,6 +68,9 @@ pub(super) fn open(
     check(&input, limits)?;
     find_streams(&mut input, limits, log)?;
     check(&input, limits)?;
+    if input.streams().next().is_none() {
+        return Err(MediaError::Container { detail: "no streams in it".into() });
+    }
     Ok(input)
 }
 
@@ -102,14 +105,11 @@ fn open_header(source: &Source, container: Container, log: &LogCapture) -> Resul
 /// Bytes that no allowed demuxer wants are not media; a demuxer that gives up found a broken container.
 fn not_opened(code: c_int, log: &LogCapture) -> MediaError {
     let line = log.last_useful();
-    let foreign = line.as_deref().is_none_or(|line| line.contains("whitelist"));
-    match (code, foreign) {
-        (ffi::AVERROR_INVALIDDATA, true) => MediaError::NotMedia {
-            detail: match line {
-                Some(_) => "another format than its first bytes say".into(),
-                None => "no known format".into(),
-            },
-        },
+    match line.as_deref() {
+        None if code == ffi::AVERROR_INVALIDDATA => MediaError::NotMedia { detail: "no known format".into() },
+        Some(line) if line.contains("whitelist") => {
+            MediaError::NotMedia { detail: "another format than its first bytes say".into() }
+        }
         _ => failed(ffmpeg_next::Error::from(code), log),
     }
 }
