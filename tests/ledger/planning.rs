@@ -7,8 +7,8 @@ use std::time::Duration;
 use clipmill::ledger::storage::Storage;
 use clipmill::ledger::storage::testing::{Act, Fault, Hooked};
 use clipmill::ledger::{
-    Beat, Checkpoint, ColumnSpec, Commit, ExtendInput, InputFingerprint, Ledger, LedgerError, Next, Owner, Plan,
-    PlanSpec, PlanWriter, Planner, Todo, overwrite, planner,
+    Beat, Checkpoint, ColumnSpec, Commit, ExtendInput, InputFingerprint, Ledger, LedgerError, Next, Options, Owner,
+    Plan, PlanSpec, PlanWriter, Planner, Todo, overwrite, planner,
 };
 use clipmill::sample::{Cell, Column, ColumnKind, Failure, FailureClass};
 use rustix::io::Errno;
@@ -366,6 +366,7 @@ fn a_job_goes_on_while_another_extends_its_plan_and_helps() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
     let old = Arc::new(two_inputs(root));
+    let options = |rank, world| Options { lease_ttl: Duration::from_secs(60), ..options(rank, world) };
     let mut before = Ledger::open(local(root), Arc::clone(&old), live_owner(0), options(0, 1)).unwrap();
     let Next::Take(ours) = before.next().unwrap() else { panic!("a shard is left") };
 
