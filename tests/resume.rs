@@ -233,3 +233,32 @@ fn a_committed_shard_leaves_no_file_of_its_attempt_behind_while_others_are_at_wo
     assert_eq!(left, Vec::<String>::new());
     Ended::of(child.wait_with_output().unwrap()).expect(0);
 }
+
+#[test]
+fn rows_saved_at_a_drain_survive_a_kill_of_the_next_start() {
+    let site = Site::start(40, 3_000);
+    // Row 0 takes 5 s; all others are there at once.
+    fs::write(site.folder.path().join("media/0.mp4"), common::site::media_bytes(0, 1_000_000)).unwrap();
+    let mut urls = urls(&site, "media", 40);
+    urls[0] = site.url("slow/0.mp4");
+    let job = Job::new(&urls)
+        .option("storage.number_sample_per_shard=40")
+        .option("distribution.heartbeat=0.1")
+        .option("distribution.lease_ttl=1");
+    let log = site.folder.path().join("access.log");
+    let requests = || fs::read_to_string(&log).unwrap_or_default().lines().count();
+    let child = job.spawn();
+    wait_until("the fast rows are fetched", || requests() >= 39);
+    kill(&child, "TERM");
+    std::thread::sleep(Duration::from_millis(2500));
+    kill(&child, "TERM");
+    Ended::of(child.wait_with_output().unwrap()).expect(75);
+    let mut second = job.spawn();
+    std::thread::sleep(Duration::from_millis(1500));
+    second.kill().unwrap();
+    second.wait().unwrap();
+    let before = requests();
+    job.run().expect(0);
+    assert_eq!(requests() - before, 1, "only row 0 is fetched again");
+    verify(&job.output());
+}

@@ -66,11 +66,13 @@ impl Feeder {
     pub async fn feed(self: &Arc<Self>, feed: ShardFeed) -> FeedResult {
         let ShardFeed { shard, rows, next, mut kept, writer, mut written, all_out } = feed;
         let mut running: JoinSet<FeedResult> = JoinSet::new();
+        let resumed = u64::from(next) + kept.keys().filter(|row| **row >= next).count() as u64;
+        Progress::add(&self.progress.rows_resumed, resumed);
         for row in rows.into_iter().filter(|row| row.index >= next) {
             match kept.remove(&row.index) {
                 Some(Kept::Known) => continue,
                 Some(Kept::Finished(finished)) => {
-                    self.send(&writer, finished, 0.0);
+                    let _ = writer.send(ToWriter::Finished { finished, seconds: 0.0 });
                     continue;
                 }
                 None => {}

@@ -67,13 +67,15 @@ pub struct Recovered {
     resumed: Option<Resumed>,
     /// Finished rows that waited behind an unfinished one.
     pub ahead: Vec<Finished>,
+    /// What of the checkpoint these are, for whoever follows if this attempt ends before its first own.
+    checkpoint: Option<Checkpoint>,
     /// First row that is not in the tar.
     pub next: u32,
 }
 
 /// Brings what the previous attempt saved under this attempt's name. Whatever does not verify is done again.
 pub fn recover(lease: &Lease) -> Result<Recovered, JobError> {
-    let mut recovered = Recovered { resumed: None, ahead: Vec::new(), next: 0 };
+    let mut recovered = Recovered { resumed: None, ahead: Vec::new(), checkpoint: None, next: 0 };
     let Some(checkpoint) = lease.resume().cloned() else { return Ok(recovered) };
     let find = |suffix: &str| checkpoint.files.iter().find(|prefix| prefix.suffix == suffix);
     if checkpoint.rows > 0 {
@@ -94,6 +96,9 @@ pub fn recover(lease: &Lease) -> Result<Recovered, JobError> {
             Err(error) => tracing::warn!("{error}; these samples are fetched again"),
         }
     }
+    let mut good = checkpoint;
+    good.files.retain(|file| file.suffix != AHEAD || !recovered.ahead.is_empty());
+    recovered.checkpoint = Some(good);
     Ok(recovered)
 }
 
@@ -178,6 +183,8 @@ enum Outcome {
 
 fn write(job: &ShardJob, recovered: Recovered, checkpoint: &mut Option<Checkpoint>) -> Result<Outcome, JobError> {
     let mut writer = ShardWriter::start(&job.lease, &job.context, recovered.resumed)?;
+    *checkpoint = recovered.checkpoint;
+    let ahead_end = recovered.ahead.iter().map(|finished| finished.index + 1).max().unwrap_or(0);
     let mut order = Reorder::new(recovered.next);
     recovered.ahead.into_iter().for_each(|finished| order.insert(finished));
     let mut next_beat = Instant::now() + job.heartbeat;
@@ -195,14 +202,14 @@ fn write(job: &ShardJob, recovered: Recovered, checkpoint: &mut Option<Checkpoin
                 order.insert(finished);
             }
             Ok(ToWriter::Drain) | Err(RecvTimeoutError::Disconnected) => {
-                save(&mut writer, checkpoint)?;
+                save(&mut writer, checkpoint, ahead_end)?;
                 save_ahead(&job.lease, checkpoint, order)?;
                 return Ok(Outcome::Drained);
             }
             Err(RecvTimeoutError::Timeout) => {}
         }
         if Instant::now() >= next_beat {
-            save(&mut writer, checkpoint)?;
+            save(&mut writer, checkpoint, ahead_end)?;
             let nothing = Checkpoint { rows: 0, files: Vec::new() };
             match job.lease.beat(checkpoint.as_ref().unwrap_or(&nothing)) {
                 Ok(Beat::Held) => {}
@@ -218,13 +225,17 @@ fn write(job: &ShardJob, recovered: Recovered, checkpoint: &mut Option<Checkpoin
     }
 }
 
-/// Brings `checkpoint` up to what is written now.
-fn save(writer: &mut ShardWriter<'_>, checkpoint: &mut Option<Checkpoint>) -> Result<(), JobError> {
+/// Brings `checkpoint` up to what is written now. An earlier attempt's rows that wait stay in it until row `ahead_end`.
+fn save(writer: &mut ShardWriter<'_>, checkpoint: &mut Option<Checkpoint>, ahead_end: u32) -> Result<(), JobError> {
     if checkpoint.as_ref().is_some_and(|last| last.rows == writer.rows()) {
         return Ok(());
     }
     if let Some((tar, journal)) = writer.checkpoint()? {
-        *checkpoint = Some(Checkpoint { rows: writer.rows(), files: vec![prefix(TAR, tar), prefix(JOURNAL, journal)] });
+        let rows = writer.rows();
+        let last = checkpoint.take().map(|last| last.files).unwrap_or_default();
+        let ahead = last.into_iter().filter(|file| file.suffix == AHEAD && rows < ahead_end);
+        let files = [prefix(TAR, tar), prefix(JOURNAL, journal)].into_iter().chain(ahead).collect();
+        *checkpoint = Some(Checkpoint { rows, files });
     }
     Ok(())
 }

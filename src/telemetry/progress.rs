@@ -18,7 +18,7 @@ const BAR_EVERY: Duration = Duration::from_millis(200);
 pub struct Progress {
     pub rows_done: AtomicU64,
     pub rows_failed: AtomicU64,
-    /// Rows of this rank's shards that an earlier run had done already.
+    /// Rows of this rank's shards that an earlier attempt had finished already: not in the rates.
     pub rows_resumed: AtomicU64,
     pub bytes: AtomicU64,
     pub in_flight: AtomicU64,
@@ -106,7 +106,7 @@ fn new_bar(bars: &MultiProgress, rows: u64) -> ProgressBar {
 
 fn update_bar(bar: &ProgressBar, progress: &Progress) {
     let now = progress.snapshot();
-    bar.set_position(now.rows_done);
+    bar.set_position(now.rows_done + progress.rows_resumed.load(Ordering::Relaxed));
     let seconds = bar.elapsed().as_secs_f64().max(0.001);
     let rate = HumanBytes((now.bytes as f64 / seconds) as u64);
     bar.set_message(format!("{} failed, {rate}/s", now.rows_failed));

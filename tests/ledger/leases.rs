@@ -320,11 +320,12 @@ fn attempts_that_end_without_a_word_are_counted_too() {
 fn a_lease_lives_while_its_owner_blocks() {
     let folder = tempfile::tempdir().unwrap();
     let mut ours = open(folder.path(), remote_owner(0), options(0, 1), 1);
-    let mut theirs = open(folder.path(), remote_owner(1), options(0, 1), 1);
+    let ttl = Duration::from_secs(1);
+    let mut theirs = open(folder.path(), remote_owner(1), Options { lease_ttl: ttl, ..options(0, 1) }, 1);
     let lease = take(&mut ours);
-    lease.keep_alive(TTL / 4, || {
+    lease.keep_alive(ttl / 5, || {
         let begun = std::time::Instant::now();
-        while begun.elapsed() < 5 * TTL {
+        while begun.elapsed() < 2 * ttl {
             match theirs.next().unwrap() {
                 Next::Wait(pause) => std::thread::sleep(pause),
                 other => panic!("taken over after {:?}: {other:?}", begun.elapsed()),
