@@ -85,7 +85,9 @@ fn truncated_files() {
     for cut in [1, 10, 40, 300] {
         let path = lab.write("short", &bytes[..cut]);
         let class = failure(&path, Container::Mp4).class;
-        assert!(matches!(class, FailureClass::NotDecodable | FailureClass::NotMedia), "{cut} bytes: {class}");
+        // Cut inside the index, what is left of it may list a stream of no known kind.
+        let known = [FailureClass::NotDecodable, FailureClass::NotMedia, FailureClass::NoVideo];
+        assert!(known.contains(&class), "{cut} bytes: {class}");
     }
 }
 

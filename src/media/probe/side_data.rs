@@ -175,5 +175,6 @@ fn buffer(out: &mut Map<String, Value>, data: &[u8]) {
     out.insert("min_bitrate".into(), buffer.min_bitrate.into());
     out.insert("avg_bitrate".into(), buffer.avg_bitrate.into());
     out.insert("buffer_size".into(), buffer.buffer_size.into());
-    out.insert("vbv_delay".into(), buffer.vbv_delay.into());
+    // Printed as a signed number: "not known" is -1.
+    out.insert("vbv_delay".into(), (buffer.vbv_delay as i64).into());
 }
