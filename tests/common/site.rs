@@ -38,7 +38,7 @@ impl Site {
             .stderr(Stdio::null())
             .spawn()
             .expect("nginx is installed by `make test`'s set-up (tests/rig/setup.sh)");
-        let site = Self { folder, port, nginx };
+        let mut site = Self { folder, port, nginx };
         site.wait();
         site
     }
@@ -53,9 +53,12 @@ impl Site {
         if gone { fs::write(flag, "").unwrap() } else { fs::remove_file(flag).unwrap() }
     }
 
-    fn wait(&self) {
+    /// The pid file is written once the port is ours: another test's server may have taken it meanwhile, and would answer.
+    fn wait(&mut self) {
         let begun = Instant::now();
-        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+        let pid = self.folder.path().join("nginx.pid");
+        while !pid.exists() || TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+            assert!(self.nginx.try_wait().unwrap().is_none(), "nginx ended: port {} is taken", self.port);
             assert!(begun.elapsed() < Duration::from_secs(20), "nginx does not listen");
             std::thread::sleep(Duration::from_millis(20));
         }
