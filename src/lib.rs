@@ -35,9 +35,9 @@ pub mod job;
 pub mod ledger;
 #[cfg(feature = "media")]
 pub mod media;
+#[cfg(feature = "media")]
 pub mod mill;
 pub mod sample;
 pub mod sink;
 pub mod source;
-pub mod subsample;
 pub mod telemetry;

@@ -13,6 +13,7 @@ pub use cell::Cell;
 pub use hex::hex;
 pub use key::KeyFormat;
 pub use payload::{Payload, PayloadBuilder, ReadSeek, SealedFile, SharedFile};
+#[cfg(feature = "media")]
 pub(crate) use payload::{memory_file, seal};
 pub use row::{Column, ColumnKind, RESERVED_FIELDS, Row};
 pub use status::{Failure, FailureClass, Status};

@@ -97,7 +97,7 @@ fn stereo(out: &mut Map<String, Value>, data: &[u8]) {
     // SAFETY: a lookup in a static table.
     let kind = name(unsafe { ffi::av_stereo3d_type_name(stereo.type_ as _) });
     out.insert("type".into(), kind.unwrap_or_else(|| "unknown".into()).into());
-    out.insert("inverted".into(), i32::from(stereo.flags & ffi::AV_STEREO3D_FLAG_INVERT as i32 != 0).into());
+    out.insert("inverted".into(), i32::from(stereo.flags & ffi::AV_STEREO3D_FLAG_INVERT != 0).into());
 }
 
 fn spherical(out: &mut Map<String, Value>, data: &[u8]) {

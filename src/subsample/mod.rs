@@ -1,1 +1,0 @@
-//! Subsamplers: what a job does to each sample.
