@@ -25,9 +25,9 @@ fn build() -> PathBuf {
     }
     cargo.args(["build", "--quiet", "--examples", "--profile", profile, "--manifest-path"]);
     cargo.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
-    if !cfg!(feature = "mpi") {
-        cargo.arg("--no-default-features");
-    }
+    let features = [("mpi", cfg!(feature = "mpi")), ("media", cfg!(feature = "media"))];
+    let features: Vec<&str> = features.iter().filter(|(_, on)| *on).map(|(name, _)| *name).collect();
+    cargo.args(["--no-default-features", "--features", &features.join(",")]);
     cargo.arg("--target-dir").arg(bins.parent().unwrap());
     assert!(cargo.status().unwrap().success(), "the examples do not build");
     bins.join("examples")
