@@ -24,6 +24,9 @@
 //! | [`job`] | wires the rooms: plans, takes shards, feeds samples, drains | formats |
 //! | [`audit`] | status, verify, inspect, doctor: looks at what is there | changes to it |
 //! | [`telemetry`] | tracing, progress | |
+//!
+//! Behind the feature `media`, off by default, since no command reaches them yet: `mill` (the pool of media workers, each
+//! confined) and `media` (all FFmpeg: open, probe, index, decode).
 
 pub mod audit;
 pub mod cli;
