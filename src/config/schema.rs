@@ -265,7 +265,7 @@ impl Default for Storage {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Distribution {
-    /// Worker processes per rank; never more than the CPUs that the rank may use.
+    /// Accepted for old configs; unused: a rank downloads in one process, and the launcher starts as many as wanted.
     #[schemars(range(min = 1))]
     pub processes_count: u32,
     /// Transfers in flight per rank; fewer where the hard limit of open files is low.

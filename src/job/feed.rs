@@ -1,11 +1,13 @@
 //! Feeds the rows of one shard through the fetcher to its writer.
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
 use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
@@ -141,7 +143,7 @@ impl Feeder {
         let begun = Instant::now();
         let key = self.keys.sample(shard, row.index);
         Progress::add(&self.progress.in_flight, 1);
-        let outcome = self.fetch(&row).await;
+        let outcome = guarded(self.fetch(&row)).await;
         self.progress.in_flight.fetch_sub(1, Ordering::Relaxed);
         let (output, bytes_received) = match outcome {
             Ok((member, bytes)) => (self.format.success(&key, &row, vec![member]), bytes),
@@ -187,11 +189,33 @@ fn url_of(row: &Row) -> Option<&str> {
     row.cells.last().and_then(Value::as_str)
 }
 
-/// A panic of one sample's task is a bug, but costs the rank no more than a scratch error would.
+/// A panic is a bug, but costs its sample only: a rank that it ended would meet the same row at every start.
+async fn guarded<T>(work: impl Future<Output = Result<T, FetchError>>) -> Result<T, FetchError> {
+    AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+        Err(Failure::new(FailureClass::Internal, format!("a bug of clipmill: {text}")).into())
+    })
+}
+
+/// What is left to go wrong in a sample's task has no sample to blame.
 fn flatten(done: Result<FeedResult, tokio::task::JoinError>) -> FeedResult {
     match done {
         Ok(result) => result,
         Err(error) if error.is_cancelled() => Ok(()),
         Err(error) => Err(FetchError::Scratch(std::io::Error::other(error))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_the_samples_own_failure() {
+        let failed = guarded(async { if true { panic!("boom {}", 7) } else { Ok(()) } }).await;
+        let Err(FetchError::Sample(failure)) = failed else { panic!("{failed:?}") };
+        assert_eq!(failure, Failure::new(FailureClass::Internal, "a bug of clipmill: boom 7"));
+        assert!(guarded(async { Ok(3) }).await.is_ok());
     }
 }

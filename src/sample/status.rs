@@ -86,6 +86,8 @@ pub enum FailureClass {
     DecoderMemory,
     /// The outputs of one sample are larger than `mill::Limits` allow.
     OutputTooLarge,
+    /// clipmill itself failed on this sample: a bug.
+    Internal,
 }
 
 impl FailureClass {
@@ -97,7 +99,8 @@ impl FailureClass {
             Dns | Connect | Timeout | Reset | Blocked => true,
             NoUrl | BadRow | InvalidUtf8 | FieldTooLarge | BadUrl | AddressRefused | LocalPathRefused | LocalFile
             | Tls | TooManyRedirects | TooLarge | OptedOut | NotMedia | Empty | NotDecodable | NoVideo | NoAudio
-            | UnsupportedCodec | MediaLimit | DecoderCrash | DecoderTimeout | DecoderMemory | OutputTooLarge => false,
+            | UnsupportedCodec | MediaLimit | DecoderCrash | DecoderTimeout | DecoderMemory | OutputTooLarge
+            | Internal => false,
         }
     }
 
@@ -133,11 +136,12 @@ impl FailureClass {
             DecoderTimeout => "decoder_timeout",
             DecoderMemory => "decoder_memory",
             OutputTooLarge => "output_too_large",
+            Internal => "internal",
         })
     }
 
     /// Every class but the HTTP statuses.
-    pub const NAMED: [FailureClass; 28] = {
+    pub const NAMED: [FailureClass; 29] = {
         use FailureClass::*;
         [
             NoUrl,
@@ -168,6 +172,7 @@ impl FailureClass {
             DecoderTimeout,
             DecoderMemory,
             OutputTooLarge,
+            Internal,
         ]
     };
 
