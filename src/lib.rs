@@ -43,4 +43,5 @@ pub mod mill;
 pub mod sample;
 pub mod sink;
 pub mod source;
+pub mod subsample;
 pub mod telemetry;

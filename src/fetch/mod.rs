@@ -30,7 +30,6 @@ mod resolve;
 mod resume;
 mod retry;
 mod settings;
-mod sniff;
 mod target;
 mod transfer;
 
@@ -50,10 +49,10 @@ use host::Hosts;
 use target::Target;
 use transfer::Transfer;
 
+pub use crate::sample::Container;
 pub use client::Proxies;
 pub use retry::Backoff;
 pub use settings::FetchSetupError;
-pub use sniff::Container;
 pub use target::shown;
 
 /// Fetches samples. Clones share connections, limits and breakers.

@@ -17,9 +17,9 @@ use super::deadline::{Deadline, Late};
 use super::host::{Admission, Host, Open};
 use super::resolve;
 use super::resume::Resume;
-use super::sniff::{Container, sniff};
 use super::target;
 use super::{FetchError, Fetched, Inner, address};
+use crate::sample::{Container, sniff};
 use crate::sample::{Failure, FailureClass};
 
 /// Bytes that sniffing looks at.

@@ -9,7 +9,7 @@ use libc::{c_char, c_int};
 
 use super::source::Source;
 use super::{Limits, LogCapture, MediaError};
-use crate::fetch::Container;
+use crate::sample::Container;
 
 /// Bytes that FFmpeg reads at a time.
 const BLOCK: usize = 32 << 10;

@@ -8,7 +8,7 @@ use ffmpeg_next::{Packet, Rational, ffi};
 use super::packets::{self, PacketInfo};
 use super::source::Source;
 use super::{DecodeOptions, Decoder, Limits, LogCapture, MediaError, demux, probe};
-use crate::fetch::Container;
+use crate::sample::Container;
 
 /// One sample's media. Bound to the thread that opened it, where FFmpeg's messages about it are caught.
 pub struct Media {

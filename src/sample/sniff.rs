@@ -2,40 +2,14 @@
 //!
 //! Servers label error pages as video and video as anything: the bytes decide, never the name or the `Content-Type`.
 
-/// The container format, as far as the head tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Container {
-    /// ISO base media: MP4, M4A, 3GP, fragmented MP4.
-    Mp4,
-    /// QuickTime.
-    Mov,
-    Webm,
-    Matroska,
-    Avi,
-    Flv,
-    /// MPEG transport stream, with 188-byte or (M2TS) 192-byte packets.
-    MpegTs,
-    /// MPEG program stream.
-    MpegPs,
-    /// ASF: WMV, WMA.
-    Asf,
-    Ogg,
-    Wav,
-    Flac,
-    Mp3,
-    /// AAC in ADTS frames.
-    Aac,
-    Gif,
-    /// Binary, but nothing that is known here: a decoder will judge.
-    Unknown,
-}
+use super::Container;
 
 /// Why bytes are not media: `an HTML page`, ... (to follow "answered with").
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct NotMedia(pub(super) &'static str);
+pub struct NotMedia(pub &'static str);
 
 /// Judges the first bytes (512 are enough) of a body that is not empty.
-pub(super) fn sniff(head: &[u8]) -> Result<Container, NotMedia> {
+pub fn sniff(head: &[u8]) -> Result<Container, NotMedia> {
     if let Some(container) = container(head) {
         return Ok(container);
     }

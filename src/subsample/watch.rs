@@ -1,0 +1,32 @@
+//! What sees every frame of a video.
+
+use serde_json::{Map, Value};
+
+use crate::media::YuvFrame;
+use crate::sample::Failure;
+
+/// Sees all frames of one video in presentation order, while they are decoded for whatever other reason.
+pub trait Watcher {
+    /// One frame, lent for the call.
+    ///
+    /// # Errors
+    /// The sample's failure: it has then seen enough to know that nothing will come of it.
+    fn frame(&mut self, frame: &YuvFrame<'_>) -> Result<(), Failure>;
+
+    /// After the last frame: the sample's JSON fields that it makes.
+    ///
+    /// # Errors
+    /// The sample's failure.
+    fn finish(self: Box<Self>, video: &Watched) -> Result<Map<String, Value>, Failure>;
+}
+
+/// What was learned of a video by decoding it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Watched {
+    /// Frames a second on average, as the container says; 0 where it does not.
+    pub fps: f64,
+    /// Presentation time of each frame, seconds from the container's start.
+    pub times: Vec<f64>,
+    /// Where the last frame ends, seconds.
+    pub end: f64,
+}
