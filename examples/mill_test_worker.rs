@@ -20,18 +20,19 @@ impl Handler for Hostile {
             "echo" => echo(&task),
             "fail" => Err(Failure::new(FailureClass::NotMedia, "no\nmedia")),
             "panic" => panic!("a test's panic"),
-            "probe" => Ok(vec![Made { meta: probe(&task), members: Vec::new() }]),
+            "probe" => Ok(vec![Made::new(probe(&task))]),
             "hog" => hog(&task),
-            "flood" => Ok(vec![made("bin", vec![1; 9 << 20])]),
+            "flood" => made(&task, "bin", &vec![1; 9 << 20]),
             "shout" => shout(),
-            "names" => Ok(vec![made("../evil", vec![1])]),
+            "names" => made(&task, "../evil", &[1]),
             other => crash(other),
         }
     }
 }
 
-fn made(extension: &str, bytes: Vec<u8>) -> Made {
-    Made { meta: Map::new(), members: vec![(extension.to_owned(), bytes)] }
+fn made(task: &Task<'_>, extension: &str, bytes: &[u8]) -> Result<Vec<Made>, Failure> {
+    let members = vec![(extension.to_owned(), task.outlet.store(bytes)?)];
+    Ok(vec![Made { members, ..Made::new(Map::new()) }])
 }
 
 fn echo(task: &Task<'_>) -> Result<Vec<Made>, Failure> {
@@ -41,8 +42,9 @@ fn echo(task: &Task<'_>) -> Result<Vec<Made>, Failure> {
     let mut meta = task.meta.clone();
     meta.insert("media_bytes".into(), task.media_bytes.into());
     let half = bytes.len() / 2;
-    let members = vec![("a.bin".to_owned(), bytes[..half].to_vec()), ("b.bin".to_owned(), bytes[half..].to_vec())];
-    Ok(vec![Made { meta, members }])
+    let store = |bytes| task.outlet.store(bytes);
+    let members = vec![("a.bin".to_owned(), store(&bytes[..half])?), ("b.bin".to_owned(), store(&bytes[half..])?)];
+    Ok(vec![Made { members, media: task.recipe["keep"].as_str().map(str::to_owned), ..Made::new(meta) }])
 }
 
 fn shout() -> Result<Vec<Made>, Failure> {
@@ -58,7 +60,7 @@ fn hog(task: &Task<'_>) -> Result<Vec<Made>, Failure> {
     for _ in 0..100 {
         all.push(vec![1u8; usize::try_from(task.limits.memory_bytes).unwrap_or(usize::MAX)]);
     }
-    Ok(vec![made("bin", all.concat())])
+    made(task, "bin", &all.concat())
 }
 
 fn crash(what: &str) -> ! {

@@ -13,6 +13,7 @@ mod fingerprint;
 mod forms;
 mod infer;
 mod keys;
+mod limits;
 mod load;
 mod node;
 mod read;
@@ -26,6 +27,7 @@ mod validate;
 
 pub use error::{ConfigError, Report};
 pub use keys::{Key, keys};
+pub use limits::Limits;
 pub use load::{Loaded, load};
 pub use read::SHIPPED;
 pub use schema::{

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Limits;
 use super::forms::{OneOrMany, Size, one_or_many, size};
 
 /// The whole configuration of a job.
@@ -23,6 +24,8 @@ pub struct Config {
     pub storage: Storage,
     /// How the work is spread; changes no byte of the output.
     pub distribution: Distribution,
+    /// What one sample may cost.
+    pub limits: Limits,
 }
 
 /// Input and output of the job.
@@ -265,7 +268,7 @@ impl Default for Storage {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Distribution {
-    /// Accepted for old configs; unused: a rank downloads in one process, and the launcher starts as many as wanted.
+    /// Media workers per rank, at most one per CPU that it has.
     #[schemars(range(min = 1))]
     pub processes_count: u32,
     /// Transfers in flight per rank; fewer where the hard limit of open files is low.

@@ -19,6 +19,9 @@ pub enum JobError {
     Sink(#[from] SinkError),
     #[error(transparent)]
     Fetch(#[from] crate::fetch::FetchSetupError),
+    #[cfg(feature = "media")]
+    #[error(transparent)]
+    Mill(#[from] crate::mill::MillError),
     #[error(
         "cannot hold media in the scratch folder {}: {why}; free space there, or choose another folder with \
          `-o tmp_dir=...`", folder.display()
@@ -47,6 +50,8 @@ impl JobError {
             JobError::Ledger(error) => error.class(),
             JobError::Storage(error) => error.class(),
             JobError::Sink(error) => error.class(),
+            #[cfg(feature = "media")]
+            JobError::Mill(error) => error.class(),
             JobError::WriterGone { .. } | JobError::Task { .. } | JobError::Unreadable { .. } => Class::Shard,
             JobError::Source(_)
             | JobError::Fetch(_)

@@ -14,8 +14,8 @@ use tokio::task::JoinSet;
 
 use super::writer::{ToWriter, Written};
 use crate::cluster::{Level, Stop};
-use crate::fetch::{self, FetchError, Fetcher};
-use crate::sample::{Failure, FailureClass, KeyFormat, Row, Status};
+use crate::fetch::{self, FetchError, Fetched, Fetcher};
+use crate::sample::{Failure, FailureClass, KeyFormat, Payload, Row, Status};
 use crate::sink::{Finished, Member, OutputSample, SampleFormat};
 use crate::telemetry::{FailureLog, Progress};
 
@@ -31,8 +31,10 @@ pub struct Feeder {
     pub window: u32,
     pub format: SampleFormat,
     pub keys: KeyFormat,
-    /// Extension of the media member.
+    /// Extension of the media member, where no worker makes the members.
     pub extension: String,
+    #[cfg(feature = "media")]
+    pub mill: Option<super::mill::Mill>,
     pub stop: Stop,
     pub progress: Arc<Progress>,
     pub failures: FailureLog,
@@ -61,7 +63,17 @@ pub enum Kept {
 }
 
 /// What stopped a shard's feeding for a reason that is not its data's.
-pub type FeedResult = Result<(), FetchError>;
+pub type FeedResult = Result<(), FeedError>;
+
+/// Of the node, not of a sample.
+#[derive(Debug, thiserror::Error)]
+pub enum FeedError {
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    #[cfg(feature = "media")]
+    #[error(transparent)]
+    Mill(#[from] crate::mill::MillError),
+}
 
 impl Feeder {
     /// Hands out all rows, waits for them, and ends when the writer has what it needs or a drain was asked for.
@@ -145,32 +157,55 @@ impl Feeder {
         Progress::add(&self.progress.in_flight, 1);
         let outcome = guarded(self.fetch(&row)).await;
         self.progress.in_flight.fetch_sub(1, Ordering::Relaxed);
-        let (output, bytes_received) = match outcome {
-            Ok((member, bytes)) => (self.format.success(&key, &row, vec![member]), bytes),
-            Err(FetchError::Sample(failure)) => (self.failed(&key, &row, failure), 0),
-            Err(error) => return Err(error),
+        let (outputs, bytes_received) = match outcome {
+            Ok(fetched) => {
+                let bytes = fetched.bytes_received;
+                (self.outputs(&key, &row, fetched.payload, slot).await?, bytes)
+            }
+            Err(FetchError::Sample(failure)) => (vec![self.failed(&key, &row, Status::FailedToDownload, failure)], 0),
+            Err(error) => return Err(error.into()),
         };
-        drop(slot);
-        let finished = Finished { index: row.index, outputs: vec![output], bytes_received };
+        let finished = Finished { index: row.index, outputs, bytes_received };
         self.send(&writer, finished, begun.elapsed().as_secs_f64());
         Ok(())
     }
 
-    async fn fetch(&self, row: &Row) -> Result<(Member, u64), FetchError> {
+    /// What becomes of the media that was fetched.
+    async fn outputs(
+        &self,
+        key: &str,
+        row: &Row,
+        payload: Payload,
+        slot: OwnedSemaphorePermit,
+    ) -> Result<Vec<OutputSample>, FeedError> {
+        #[cfg(feature = "media")]
+        if let Some(mill) = &self.mill {
+            let place = mill.place().await;
+            drop(slot);
+            let whole = self.format.success(key, row, Vec::new());
+            return Ok(match mill.process(place, whole, payload).await? {
+                Ok(outputs) => outputs,
+                Err(failure) => vec![self.failed(key, row, Status::FailedToSubsample, failure)],
+            });
+        }
+        drop(slot);
+        let member = Member { extension: self.extension.clone(), payload };
+        Ok(vec![self.format.success(key, row, vec![member])])
+    }
+
+    async fn fetch(&self, row: &Row) -> Result<Fetched, FetchError> {
         if let Some(problem) = &row.problem {
             return Err(FetchError::Sample(problem.clone()));
         }
         let Some(url) = url_of(row) else {
             return Err(FetchError::Sample(Failure::new(FailureClass::NoUrl, "the row has no URL")));
         };
-        let fetched = self.fetcher.fetch(url).await?;
-        let bytes = fetched.bytes_received;
-        Ok((Member { extension: self.extension.clone(), payload: fetched.payload }, bytes))
+        self.fetcher.fetch(url).await
     }
 
-    fn failed(&self, key: &str, row: &Row, failure: Failure) -> OutputSample {
+    fn failed(&self, key: &str, row: &Row, status: Status, failure: Failure) -> OutputSample {
         self.failures.log(key, &fetch::shown(url_of(row).unwrap_or_default()), &failure);
-        self.format.failed(key, row, Status::FailedToDownload, failure)
+        self.format.failed(key, row, status, failure)
     }
 
     fn send(&self, writer: &Sender<ToWriter>, finished: Finished, seconds: f64) {
@@ -203,7 +238,7 @@ fn flatten(done: Result<FeedResult, tokio::task::JoinError>) -> FeedResult {
     match done {
         Ok(result) => result,
         Err(error) if error.is_cancelled() => Ok(()),
-        Err(error) => Err(FetchError::Scratch(std::io::Error::other(error))),
+        Err(error) => Err(FetchError::Scratch(std::io::Error::other(error)).into()),
     }
 }
 

@@ -11,6 +11,8 @@
 
 mod error;
 mod feed;
+#[cfg(feature = "media")]
+mod mill;
 mod plan;
 mod prepare;
 mod rank;
@@ -22,4 +24,4 @@ mod writer;
 pub use error::JobError;
 pub use plan::{PlanSummary, find_inputs, summarize};
 pub use rank::Ending;
-pub use start::{RankJob, run};
+pub use start::{RankJob, recipe, run};

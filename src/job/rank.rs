@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
 
-use super::feed::{Feeder, ShardFeed};
+use super::feed::{FeedError, Feeder, ShardFeed};
 use super::writer::{ShardEnd, ShardJob, Written, cut_off, write_shard};
 use super::{JobError, prepare};
 use crate::cluster::{Level, Placement, Stop};
@@ -204,7 +204,9 @@ impl Rank {
         let fed = self.feeder.feed(feed).await;
         let end = end.await.map_err(|_| JobError::WriterGone { shard: name })?;
         fed.map_err(|error| match error {
-            FetchError::OpenFiles => JobError::OpenFiles,
+            FeedError::Fetch(FetchError::OpenFiles) => JobError::OpenFiles,
+            #[cfg(feature = "media")]
+            FeedError::Mill(error) => error.into(),
             error => JobError::Scratch { folder: self.scratch(), why: error.to_string() },
         })?;
         end

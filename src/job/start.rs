@@ -18,6 +18,7 @@ use crate::ledger::{Ledger, Mode, Options, Owner, Plan};
 use crate::sample::{Budget, hex};
 use crate::sink::stats::Writer;
 use crate::sink::{SampleFormat, ShardContext};
+use crate::subsample::{Formats, Recipe};
 use crate::telemetry::{FailureLog, JobCount, Progress, Reporter};
 
 /// How long ranks wait for rank 0's plan. Long tables take minutes; a rank 0 that dies ends the wait earlier.
@@ -71,14 +72,15 @@ pub fn run(job: RankJob, mut session: Option<&mut MpiSession>) -> Result<Ending,
         fsync: config.distribution.fsync,
         ..Options::default()
     };
+    let recipe = recipe(&config);
     let ledger = Ledger::open(Arc::clone(&storage), Arc::clone(&plan), owner, options)?;
     let progress = Arc::new(Progress::default());
     let speaks = job.placement.rank == 0;
     let count: Option<JobCount> = speaks.then(|| committed_counter(Arc::clone(&storage)));
     let reporter = Reporter::start(Arc::clone(&progress), &job.bars, rows, shards, count);
     let rank = Rank {
-        feeder: Arc::new(feeder(&config, &job.placement, &plan, &job.stop, &progress)?),
-        context: Arc::new(context(&config, &job.placement, &plan)),
+        feeder: Arc::new(feeder(&config, &recipe, &job.placement, &plan, &job.stop, &progress)?),
+        context: Arc::new(context(&config, &recipe, &job.placement, &plan)),
         work: Work {
             config,
             placement: job.placement,
@@ -156,8 +158,14 @@ fn runtime() -> Result<tokio::runtime::Runtime, JobError> {
         .map_err(|source| JobError::Runtime { source })
 }
 
+/// What every sample of this job goes through.
+pub fn recipe(config: &Config) -> Recipe {
+    Recipe { formats: Formats::new(&config.job.encode_formats), steps: Recipe::steps(&config.subsampling), clips: None }
+}
+
 fn feeder(
     config: &Config,
+    recipe: &Recipe,
     placement: &Placement,
     plan: &Plan,
     stop: &Stop,
@@ -172,9 +180,13 @@ fn feeder(
              allows no more; raise it with `ulimit -Hn`"
         );
     }
+    #[cfg(not(feature = "media"))]
+    let _ = recipe;
     let budget = Budget::new(config.distribution.memory_budget);
     let scratch = Arc::new(placement.scratch.clone());
     Ok(Feeder {
+        #[cfg(feature = "media")]
+        mill: super::mill::Mill::new(config, recipe, placement, budget.clone())?,
         fetcher: Fetcher::new(&config.reading, threads, placement.world, budget, scratch)?,
         slots: slots(threads),
         window: room.ahead,
@@ -193,9 +205,10 @@ fn media_extension(config: &Config) -> String {
     formats.get("video").or_else(|| formats.get("audio")).cloned().unwrap_or_else(|| "mp4".into())
 }
 
-fn context(config: &Config, placement: &Placement, plan: &Plan) -> ShardContext {
+fn context(config: &Config, recipe: &Recipe, placement: &Placement, plan: &Plan) -> ShardContext {
     ShardContext {
         columns: plan.columns().to_vec(),
+        added: recipe.fields(),
         failed_samples: config.storage.failed_samples,
         fsync: config.distribution.fsync,
         config_hash: config_hash(config),

@@ -127,6 +127,10 @@ impl<'m> Decoder<'m> {
         let is_resized = self.size.replace(size).is_some_and(|before| before != size);
         let pts = self.frame.timestamp().or(self.frame.pts());
         self.report.frames += 1;
+        let limit = self.media.limits().max_frames;
+        if self.report.frames > limit {
+            return Err(MediaError::TooManyFrames { limit });
+        }
         self.report.size_changes += u64::from(is_resized);
         self.report.guessed_times += u64::from(pts.is_none());
         self.report.damaged_frames += u64::from(self.frame.is_corrupt() || self.frame.has_decode_errors());

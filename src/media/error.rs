@@ -28,6 +28,8 @@ pub enum MediaError {
     TooManyPixels { width: i64, height: i64, limit: u64 },
     #[error("{seconds:.1} s of media are over the limit of {limit:.1} s")]
     TooLong { seconds: f64, limit: f64 },
+    #[error("the video has more than {limit} frames")]
+    TooManyFrames { limit: u64 },
     #[error("{count} streams are over the limit of {limit}")]
     TooManyStreams { count: u64, limit: u64 },
     #[error("{count} packets are over the limit of {limit}")]
@@ -61,6 +63,7 @@ impl MediaError {
             MediaError::UnsupportedCodec { .. } => FailureClass::UnsupportedCodec,
             MediaError::TooManyPixels { .. }
             | MediaError::TooLong { .. }
+            | MediaError::TooManyFrames { .. }
             | MediaError::TooManyStreams { .. }
             | MediaError::TooManyPackets { .. } => FailureClass::MediaLimit,
             MediaError::Container { .. }

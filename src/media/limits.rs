@@ -7,6 +7,8 @@ pub struct Limits {
     pub max_pixels: u64,
     /// Seconds, as the container says.
     pub max_duration: f64,
+    /// Frames of a video that are decoded.
+    pub max_frames: u64,
     pub max_streams: u32,
     /// Packets of the whole file (an index of them is kept in memory: 56 bytes each).
     pub max_packets: u64,
@@ -20,6 +22,7 @@ impl Default for Limits {
         Self {
             max_pixels: 8192 * 4608,
             max_duration: 86_400.0,
+            max_frames: 10_000_000,
             max_streams: 64,
             max_packets: 10_000_000,
             max_corrupt_packets: 256,

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::ffi::CStr;
 use std::marker::PhantomData;
-use std::sync::{Arc, Mutex, Once};
+use std::sync::{Arc, Mutex, Once, OnceLock};
 use std::thread::{self, ThreadId};
 
 use ffmpeg_next::ffi;
@@ -30,6 +30,11 @@ type Lines = Arc<Mutex<VecDeque<Line>>>;
 /// Who listens now: the newest capture of the thread that logs; for FFmpeg's own threads, the only capture there is.
 static LISTENERS: Mutex<Vec<(ThreadId, Lines)>> = Mutex::new(Vec::new());
 
+type Forward = Box<dyn Fn(&str) + Send + Sync>;
+
+/// Whom lines are handed to beside the captures.
+static FORWARD: OnceLock<Forward> = OnceLock::new();
+
 /// Collects what FFmpeg says (warnings and worse) on this thread until it is dropped.
 #[derive(Debug)]
 pub struct LogCapture {
@@ -49,6 +54,11 @@ impl LogCapture {
             listeners.push((thread::current().id(), Arc::clone(&lines)));
         }
         Self { lines, _not_send: PhantomData }
+    }
+
+    /// Also hands every line to `to`, on the thread that logs it. The first call counts.
+    pub fn forward(to: impl Fn(&str) + Send + Sync + 'static) {
+        let _ = FORWARD.set(Box::new(to));
     }
 
     /// The line that best tells why something failed: the last error, else the last warning.
@@ -93,6 +103,9 @@ unsafe extern "C" fn on_line(context: *mut c_void, level: c_int, format: *const 
 fn keep(level: c_int, text: &str) {
     if text.is_empty() {
         return;
+    }
+    if let Some(forward) = FORWARD.get() {
+        forward(text);
     }
     // A panic must not cross into C: a poisoned lock only costs the line.
     let Ok(listeners) = LISTENERS.lock() else { return };

@@ -2,12 +2,12 @@
 
 use serde_json::{Map, Value};
 
-use crate::sample::{Failure, Payload};
+use crate::sample::{Failure, Payload, Status};
 
 /// One sample for a worker.
 #[derive(Debug)]
 pub struct Request {
-    /// The whole media. Consumed: what is still wanted of it is among the outputs.
+    /// The whole media. Consumed: where it is still wanted, it is among the outputs.
     pub media: Payload,
     /// What to make of it. The pool does not look inside.
     pub recipe: Value,
@@ -31,6 +31,8 @@ pub struct Answer {
 pub struct Output {
     /// Its JSON fields.
     pub meta: Map<String, Value>,
+    /// Success or filtered.
+    pub status: Status,
     /// Extension without the dot, and bytes.
     pub members: Vec<(String, Payload)>,
 }

@@ -6,6 +6,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -22,6 +23,7 @@ use super::process::Process;
 use super::verdict::{Verdict, describe};
 use super::wire::{self, Hello, Kind, Reply, Setup};
 use super::worker::sandbox::SandboxLevel;
+use crate::sample::SealedFile;
 
 /// Starting is dynamic linking and a sandbox; a cold shared file system may take its time over the libraries.
 const START_TIME: Duration = Duration::from_secs(120);
@@ -44,7 +46,8 @@ pub(super) struct Worker {
 /// What is sent for one sample.
 pub(super) struct Parcel {
     pub frame: Vec<u8>,
-    pub media: File,
+    pub media: Arc<SealedFile>,
+    pub media_bytes: u64,
     pub outputs: File,
 }
 
@@ -244,7 +247,7 @@ async fn read_stderr(stderr: Option<&mut pipe::Receiver>, block: &mut [u8]) -> i
 /// Sends from `sent` on; the descriptors go with the first bytes.
 async fn send_more(socket: &UnixStream, parcel: &Parcel, sent: usize) -> io::Result<usize> {
     let rest = parcel.frame.get(sent..).unwrap_or_default();
-    let both = [parcel.media.as_fd(), parcel.outputs.as_fd()];
+    let both = [parcel.media.file().as_fd(), parcel.outputs.as_fd()];
     let fds: &[BorrowedFd<'_>] = if sent == 0 { &both } else { &[] };
     socket
         .async_io(Interest::WRITABLE, || {

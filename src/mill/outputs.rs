@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::answer::Output;
 use super::verdict::Verdict;
 use super::wire::{Region, Reply};
-use crate::sample::{Budget, FailureClass, Payload, SealedFile, seal};
+use crate::sample::{Budget, FailureClass, Payload, SealedFile, Status, seal};
 
 /// Longest extension: `segmentation_mask.json` and the like fit.
 const EXTENSION_BYTES: usize = 48;
@@ -25,7 +25,7 @@ pub(super) fn check(reply: &Reply, file: &File, limit: u64) -> Result<u64, Verdi
         return Err(Verdict::outputs_too_large(limit));
     }
     for output in &reply.outputs {
-        check_members(output, len).map_err(|what| broken(&what))?;
+        check_output(output, len).map_err(|what| broken(&what))?;
     }
     match &reply.failure {
         Some(_) if !reply.outputs.is_empty() => Err(broken("outputs together with a failure")),
@@ -34,14 +34,22 @@ pub(super) fn check(reply: &Reply, file: &File, limit: u64) -> Result<u64, Verdi
     }
 }
 
-fn check_members(output: &Region, len: u64) -> Result<(), String> {
-    for (n, (extension, offset, size)) in output.members.iter().enumerate() {
+fn check_output(output: &Region, len: u64) -> Result<(), String> {
+    if !matches!(output.status, Status::Success | Status::Filtered) {
+        return Err("an output with another status than success or filtered".into());
+    }
+    let mut seen: Vec<&str> = output.media.as_deref().into_iter().collect();
+    if output.media.as_deref().is_some_and(|extension| !is_extension(extension)) {
+        return Err("a member's extension that cannot stand in a shard".into());
+    }
+    for (extension, offset, size) in &output.members {
         if !is_extension(extension) {
             return Err("a member's extension that cannot stand in a shard".into());
         }
-        if output.members.iter().take(n).any(|(other, ..)| other == extension) {
+        if seen.contains(&extension.as_str()) {
             return Err(format!("two members `{extension}` in one output"));
         }
+        seen.push(extension);
         if offset.checked_add(*size).is_none_or(|end| end > len) {
             return Err(format!("a member `{extension}` outside of its outputs"));
         }
@@ -64,15 +72,19 @@ fn is_extension(text: &str) -> bool {
 /// Those of the scratch folder.
 pub(super) fn adopt(
     regions: Vec<Region>,
-    file: File,
-    len: u64,
+    media: &Arc<SealedFile>,
+    media_bytes: u64,
+    (file, len): (File, u64),
     budget: &Budget,
     scratch: &Path,
 ) -> std::io::Result<Vec<Output>> {
     let file = Arc::new(SealedFile::adopt(file, len, budget, scratch)?);
-    let payload = |(extension, offset, len)| (extension, Payload::sealed(Arc::clone(&file), offset, len));
-    let output =
-        |region: Region| Output { meta: region.meta, members: region.members.into_iter().map(payload).collect() };
+    let member = |(extension, offset, len)| (extension, Payload::sealed(Arc::clone(&file), offset, len));
+    let output = |region: Region| {
+        let media = region.media.map(|extension| (extension, Payload::sealed(Arc::clone(media), 0, media_bytes)));
+        let members = media.into_iter().chain(region.members.into_iter().map(member)).collect();
+        Output { meta: region.meta, status: region.status, members }
+    };
     Ok(regions.into_iter().map(output).collect())
 }
 
@@ -87,7 +99,10 @@ mod tests {
         let file = memory_file(c"test").unwrap();
         (&file).write_all(b"0123456789").unwrap();
         let members = members.iter().map(|(e, o, l)| ((*e).to_owned(), *o, *l)).collect();
-        let reply = Reply { outputs: vec![Region { meta: Map::new(), members }], failure: None };
+        let reply = Reply {
+            outputs: vec![Region { meta: Map::new(), status: Status::Success, members, media: None }],
+            failure: None,
+        };
         check(&reply, &file, 10).is_ok()
     }
 

@@ -16,7 +16,7 @@ use super::outputs;
 use super::verdict::Verdict;
 use super::wire::{self, Kind, Reply, Task};
 use super::worker::sandbox::SandboxLevel;
-use crate::sample::{Budget, Failure, Permit, memory_file};
+use crate::sample::{Budget, Failure, SealedFile, memory_file};
 
 /// Times that a worker which dies before its first word is started again. The launcher's signals reach a child also in
 /// the instant before it ignores them.
@@ -91,7 +91,7 @@ impl Pool {
     pub async fn run(&self, job: Request) -> Result<Answer, MillError> {
         // Never closed, so always granted.
         let _slot = self.slots.acquire().await;
-        let (mut parcel, _permit) = self.pack(job).await?;
+        let mut parcel = self.pack(job).await?;
         if let Some(used) = self.take_idle() {
             match self.attempt(used, &parcel).await? {
                 Ok(answer) => return Ok(answer),
@@ -122,7 +122,9 @@ impl Pool {
         let failure = reply.failure.map(|failure| Failure::new(failure.class, lines::tidy(&failure.message)));
         let file = parcel.outputs.try_clone().map_err(|source| self.handover(source))?;
         let (budget, scratch) = (self.options.budget.clone(), Arc::clone(&self.options.scratch));
-        let outputs = self.blocking(move || outputs::adopt(reply.outputs, file, len, &budget, &scratch)).await?;
+        let (media, media_bytes) = (Arc::clone(&parcel.media), parcel.media_bytes);
+        let adopt = move || outputs::adopt(reply.outputs, &media, media_bytes, (file, len), &budget, &scratch);
+        let outputs = self.blocking(adopt).await?;
         Ok(Ok(Answer { outputs, failure, log: lines.take_log() }))
     }
 
@@ -133,14 +135,14 @@ impl Pool {
         self.blocking(move || Ok(outputs::check(&reply, &file, limit).map(|len| (reply, len)))).await
     }
 
-    async fn pack(&self, job: Request) -> Result<(Parcel, Option<Permit>), MillError> {
+    async fn pack(&self, job: Request) -> Result<Parcel, MillError> {
         let outputs = self.memory()?;
         let scratch = Arc::clone(&self.options.scratch);
         self.blocking(move || {
-            let task = Task { recipe: job.recipe, meta: job.meta, media_bytes: job.media.len() };
-            let frame = wire::encode(Kind::Task, &task)?;
-            let (media, permit) = job.media.into_file(&scratch)?;
-            Ok((Parcel { frame, media, outputs }, permit))
+            let media_bytes = job.media.len();
+            let frame = wire::encode(Kind::Task, &Task { recipe: job.recipe, meta: job.meta, media_bytes })?;
+            let (file, permit) = job.media.into_file(&scratch)?;
+            Ok(Parcel { frame, media: Arc::new(SealedFile::new(file, permit)), media_bytes, outputs })
         })
         .await
     }

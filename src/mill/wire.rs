@@ -12,11 +12,11 @@ use serde_json::{Map, Value};
 
 use super::limits::Limits;
 use super::worker::sandbox::SandboxLevel;
-use crate::sample::Failure;
+use crate::sample::{Failure, Status};
 
 const MAGIC: [u8; 4] = *b"CMWK";
 /// Raise it with every change of the frames or bodies.
-pub(super) const VERSION: u16 = 1;
+pub(super) const VERSION: u16 = 2;
 pub(super) const HEADER_BYTES: usize = 12;
 /// Metadata of one sample with its outputs. Media never goes through the socket.
 pub(super) const BODY_LIMIT: usize = 64 << 20;
@@ -75,8 +75,11 @@ pub(super) struct Reply {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Region {
     pub meta: Map<String, Value>,
+    pub status: Status,
     /// Extension, offset, length.
     pub members: Vec<(String, u64, u64)>,
+    /// Extension under which the sample's own media is a member.
+    pub media: Option<String>,
 }
 
 /// What is wrong with a frame.

@@ -33,6 +33,15 @@ pub struct SealedFile {
 const REGION_IN_MEMORY: u64 = 16 << 20;
 
 impl SealedFile {
+    /// A file that cannot be written any more; `permit` counts it while it lives.
+    pub fn new(file: File, permit: Option<Permit>) -> Self {
+        Self { file, _permit: permit }
+    }
+
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
     /// Takes over a memfd of `len` bytes that is sealed against writing: counted against `budget`, or moved to an
     /// unnamed file in `scratch` where that has not enough left. Blocks.
     ///

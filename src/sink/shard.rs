@@ -15,7 +15,7 @@ use super::tar::{HashWriter, append_bytes, append_end, append_payload};
 use super::{Finished, OutputSample, SinkError};
 use crate::ledger::storage::StorageFile;
 use crate::ledger::{FileRecord, Lease};
-use crate::sample::{Column, Payload, hex};
+use crate::sample::{Column, Payload, Status, hex};
 
 const WRITE_BUFFER: usize = 256 << 10;
 
@@ -24,7 +24,10 @@ type Tar = HashWriter<BufWriter<Box<dyn StorageFile>>>;
 /// What a shard needs to know about its job.
 #[derive(Debug, Clone)]
 pub struct ShardContext {
+    /// Of the table.
     pub columns: Vec<Column>,
+    /// Fields that subsamplers make.
+    pub added: Vec<Column>,
     /// Write `.json` and `.txt` members of failed samples.
     pub failed_samples: bool,
     /// Bring checkpoints to the disk.
@@ -112,7 +115,7 @@ impl<'a> ShardWriter<'a> {
         let begun = Instant::now();
         let mut bytes = finished.bytes_received;
         for mut output in finished.outputs {
-            if output.failure.is_none() || self.context.failed_samples {
+            if output.status == Status::Success || self.context.failed_samples {
                 write_members(&mut self.tar, &mut output).map_err(|source| write_error(self.lease, TAR, source))?;
             }
             let line = Line { row: finished.index, bytes, meta: output.meta };
@@ -163,7 +166,7 @@ impl<'a> ShardWriter<'a> {
 
     fn sidecar(&self) -> Result<FileRecord, SinkError> {
         let broken = |source| SinkError::Sidecar { path: self.lease.partial(SIDECAR), source };
-        let mut sidecar = Sidecar::new(&self.context.columns).map_err(broken)?;
+        let mut sidecar = Sidecar::new(&self.context.columns, &self.context.added).map_err(broken)?;
         self.journal.for_each(&self.lease.partial(JOURNAL), |line| sidecar.push(line.meta).map_err(broken))?;
         let bytes = sidecar.finish().map_err(broken)?;
         let mut out = HashWriter::new(self.lease.create(SIDECAR)?);

@@ -29,10 +29,16 @@ pub struct Sidecar {
 }
 
 impl Sidecar {
-    /// A sidecar for a table with these columns.
-    pub fn new(columns: &[Column]) -> Result<Self, ParquetError> {
+    /// A sidecar for a table with these columns, whose samples get these further fields.
+    pub fn new(columns: &[Column], added: &[Column]) -> Result<Self, ParquetError> {
         let extra = SAMPLE_FIELDS.iter().map(|name| Column { name: (*name).into(), kind: ColumnKind::String });
-        let columns: Vec<Column> = columns.iter().cloned().chain(extra).collect();
+        let mut columns: Vec<Column> = columns.iter().cloned().chain(extra).collect();
+        // A field that the table has already is made anew in its place.
+        for field in added {
+            if !columns.iter().any(|column| column.name == field.name) {
+                columns.push(field.clone());
+            }
+        }
         let fields: Vec<Field> = columns.iter().map(|c| Field::new(&c.name, data_type(c.kind), true)).collect();
         let schema = Arc::new(Schema::new(fields));
         let properties = WriterProperties::builder()
@@ -132,7 +138,7 @@ mod tests {
             column("clips", ColumnKind::Json),
             column("url", ColumnKind::String),
         ];
-        let mut sidecar = Sidecar::new(&columns).unwrap();
+        let mut sidecar = Sidecar::new(&columns, &[]).unwrap();
         for n in 0..2500 {
             let Value::Object(meta) =
                 json!({"id": n, "duration": 0.5, "clips": [[0, 1]], "url": null, "key": "k", "status": "success"})
@@ -156,7 +162,7 @@ mod tests {
     #[test]
     fn the_same_samples_are_the_same_bytes() {
         let make = || {
-            let mut sidecar = Sidecar::new(&[column("url", ColumnKind::String)]).unwrap();
+            let mut sidecar = Sidecar::new(&[column("url", ColumnKind::String)], &[]).unwrap();
             sidecar.push(Map::from_iter([("url".into(), json!("http://x"))])).unwrap();
             sidecar.finish().unwrap()
         };

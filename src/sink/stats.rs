@@ -25,29 +25,50 @@ pub struct Counts {
     /// `success` or failure class to number of rows.
     pub status_dict: BTreeMap<String, u64>,
     #[serde(skip)]
-    last_row: Option<u32>,
+    last_row: Option<(u32, String)>,
 }
 
 impl Counts {
-    /// Counts one output sample; rows are counted by their first output.
+    /// Counts one output sample. A row counts once: as a success if any output is one, else as its first output.
     pub fn add(&mut self, line: &Line) {
         self.bytes_downloaded += line.bytes;
         self.outputs += 1;
-        if self.last_row == Some(line.row) {
-            return;
-        }
-        self.last_row = Some(line.row);
-        self.count += 1;
         let text = |field: &str| line.meta.get(field).and_then(serde_json::Value::as_str);
         let status = text("status").unwrap_or_default();
-        match status {
-            s if s == Status::Success.as_str() => self.successes += 1,
-            s if s == Status::FailedToDownload.as_str() => self.failed_to_download += 1,
-            s if s == Status::FailedToSubsample.as_str() => self.failed_to_subsample += 1,
-            _ => self.filtered += 1,
+        let cause = text("error_class").unwrap_or(status);
+        match &self.last_row {
+            Some((row, _)) if *row != line.row => {}
+            Some((_, before)) if status == Status::Success.as_str() && before != status => self.take_back(),
+            Some(_) => return,
+            None => {}
         }
-        let cause = text("error_class").unwrap_or(status).to_owned();
-        *self.status_dict.entry(cause).or_default() += 1;
+        self.last_row = Some((line.row, cause.to_owned()));
+        self.count += 1;
+        *self.of_status(status) += 1;
+        *self.status_dict.entry(cause.to_owned()).or_default() += 1;
+    }
+
+    fn of_status(&mut self, status: &str) -> &mut u64 {
+        match status {
+            s if s == Status::Success.as_str() => &mut self.successes,
+            s if s == Status::FailedToDownload.as_str() => &mut self.failed_to_download,
+            s if s == Status::FailedToSubsample.as_str() => &mut self.failed_to_subsample,
+            _ => &mut self.filtered,
+        }
+    }
+
+    /// The row's first outputs were filtered out, and a later one is a success. (Failed rows have one output.)
+    fn take_back(&mut self) {
+        self.count -= 1;
+        self.filtered = self.filtered.saturating_sub(1);
+        if let Some((_, cause)) = &self.last_row
+            && let Some(number) = self.status_dict.get_mut(cause)
+        {
+            *number -= 1;
+            if *number == 0 {
+                self.status_dict.remove(&cause.clone());
+            }
+        }
     }
 }
 

@@ -114,9 +114,19 @@ async fn outputs_and_noise_are_limited() {
     let flood = failure(&pool, "flood").await;
     assert_eq!(
         (flood.class, flood.message.as_str()),
-        (OutputTooLarge, "the sample's outputs have 9437184 bytes, over the limit of 8388608",)
+        (OutputTooLarge, "the sample's outputs are over the limit of 8388608 bytes (limits.output_bytes)",)
     );
     assert!(run(&pool, "shout").await.failure.is_none());
+}
+
+#[tokio::test]
+async fn the_media_itself_can_be_an_output_and_is_not_copied() {
+    let pool = pool();
+    let mut answer = pool.run(request(json!({"do": "echo", "keep": "mp4"}), b"media")).await.unwrap();
+    let (extension, media) = &mut answer.outputs[0].members[0];
+    assert_eq!((extension.as_str(), bytes(media)), ("mp4", b"media".to_vec()));
+    let twice = pool.run(request(json!({"do": "echo", "keep": "a.bin"}), b"media")).await.unwrap().failure.unwrap();
+    assert!(twice.message.contains("two members `a.bin`"), "{}", twice.message);
 }
 
 #[tokio::test]

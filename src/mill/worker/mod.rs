@@ -13,7 +13,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use serde_json::{Map, Value};
 
 pub use log::Log;
-pub use write::Made;
+pub use write::{Made, Outlet, Stored};
 
 use super::limits::Limits;
 use super::wire::{self, Hello, Kind, Reply, Setup};
@@ -36,6 +36,8 @@ pub struct Task<'a> {
     /// The sample's JSON fields so far.
     pub meta: &'a Map<String, Value>,
     pub limits: &'a Limits,
+    /// Takes the members' bytes.
+    pub outlet: &'a Outlet<'a>,
     /// For the lines that libraries log: the last ones stand in the failure's message if this process dies.
     pub log: &'a Log,
 }
@@ -94,16 +96,18 @@ pub fn serve<H: Handler>(make: impl FnOnce(&Limits, &Log) -> H) -> Result<(), Se
             return Err(ServeError::Protocol("a sample without its two descriptors".into()));
         };
         log.start_sample();
+        let outlet = Outlet::new(&outputs, &limits);
         let task = Task {
             media: &media,
             media_bytes: task.media_bytes,
             recipe: &task.recipe,
             meta: &task.meta,
             limits: &limits,
+            outlet: &outlet,
             log: &log,
         };
-        let reply = match handle(&mut handler, task).and_then(|made| write::write(made, &outputs, &limits)) {
-            Ok(outputs) => Reply { outputs, failure: None },
+        let reply = match handle(&mut handler, task) {
+            Ok(made) => Reply { outputs: made.into_iter().map(Made::into_region).collect(), failure: None },
             Err(failure) => Reply { outputs: Vec::new(), failure: Some(failure) },
         };
         drop((media, outputs));

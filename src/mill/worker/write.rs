@@ -1,5 +1,6 @@
 //! Outputs on their way to the rank.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io::Write;
 
@@ -7,37 +8,79 @@ use serde_json::{Map, Value};
 
 use crate::mill::limits::Limits;
 use crate::mill::wire::Region;
-use crate::sample::{Failure, FailureClass};
+use crate::sample::{Failure, FailureClass, Status};
+
+/// Where a member's bytes lie once they were handed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stored {
+    offset: u64,
+    len: u64,
+}
+
+impl Stored {
+    /// Bytes.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+}
 
 /// One output sample, as a handler made it.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Made {
     /// Its JSON fields.
     pub meta: Map<String, Value>,
+    /// [`Status::Success`], or [`Status::Filtered`]: wanted by nobody, but not lost from the books.
+    pub status: Status,
     /// Extension without the dot (letters, digits, `.`, `_`, `-`), and bytes.
-    pub members: Vec<(String, Vec<u8>)>,
+    pub members: Vec<(String, Stored)>,
+    /// The sample's media is a member, too, unchanged, with this extension.
+    pub media: Option<String>,
 }
 
-/// Writes all members one after the other into the outputs' file.
-pub(super) fn write(made: Vec<Made>, file: &File, limits: &Limits) -> Result<Vec<Region>, Failure> {
-    let total = made.iter().flat_map(|made| &made.members).map(|(_, bytes)| bytes.len() as u64).sum::<u64>();
-    if total > limits.output_bytes {
-        let what = format!("the sample's outputs have {total} bytes, over the limit of {}", limits.output_bytes);
-        return Err(Failure::new(FailureClass::OutputTooLarge, what));
+impl Made {
+    pub fn new(meta: Map<String, Value>) -> Self {
+        Self { meta, status: Status::Success, members: Vec::new(), media: None }
     }
-    let mut file = file;
-    let mut offset = 0;
-    let mut regions = Vec::with_capacity(made.len());
-    for output in made {
-        let mut members = Vec::with_capacity(output.members.len());
-        for (extension, bytes) in output.members {
-            file.write_all(&bytes).map_err(|error| {
-                Failure::new(FailureClass::DecoderMemory, format!("no room for the outputs: {error}"))
-            })?;
-            members.push((extension, offset, bytes.len() as u64));
-            offset += bytes.len() as u64;
+
+    pub(super) fn into_region(self) -> Region {
+        let members = self.members.into_iter().map(|(extension, stored)| (extension, stored.offset, stored.len));
+        Region { meta: self.meta, status: self.status, members: members.collect(), media: self.media }
+    }
+}
+
+/// Takes the bytes of one sample's outputs. They leave this process at once: what a sample makes of a long video does not
+/// pile up here.
+#[derive(Debug)]
+pub struct Outlet<'a> {
+    file: &'a File,
+    limit: u64,
+    at: Cell<u64>,
+}
+
+impl<'a> Outlet<'a> {
+    pub(super) fn new(file: &'a File, limits: &Limits) -> Self {
+        Self { file, limit: limits.output_bytes, at: Cell::new(0) }
+    }
+
+    /// Hands over one member.
+    ///
+    /// # Errors
+    /// `output_too_large`: over the limit for all outputs of a sample; `decoder_memory`: the machine has no room.
+    pub fn store(&self, bytes: &[u8]) -> Result<Stored, Failure> {
+        let stored = Stored { offset: self.at.get(), len: bytes.len() as u64 };
+        let end = stored.offset + stored.len;
+        if end > self.limit {
+            let what = format!("the sample's outputs are over the limit of {} bytes (limits.output_bytes)", self.limit);
+            return Err(Failure::new(FailureClass::OutputTooLarge, what));
         }
-        regions.push(Region { meta: output.meta, members });
+        let mut file = self.file;
+        file.write_all(bytes)
+            .map_err(|error| Failure::new(FailureClass::DecoderMemory, format!("no room for the outputs: {error}")))?;
+        self.at.set(end);
+        Ok(stored)
     }
-    Ok(regions)
 }

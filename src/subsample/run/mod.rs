@@ -1,0 +1,100 @@
+//! The worker's side: runs a recipe over one sample's media.
+
+mod work;
+
+use serde_json::Value;
+
+use super::{Recipe, Subsampler, registry};
+use crate::media::{self, Media};
+use crate::mill::Limits;
+use crate::mill::worker::{Handler, Log, Made, Task};
+use crate::sample::{Failure, FailureClass, sniff};
+
+/// Bytes that sniffing looks at.
+const HEAD: usize = 512;
+
+/// Makes of samples what recipes ask for. Every sample of a job has the same recipe, so the last one is kept.
+pub struct Maker {
+    limits: media::Limits,
+    last: Option<(Value, Prepared)>,
+}
+
+/// A recipe with its subsamplers made.
+struct Prepared {
+    recipe: Recipe,
+    subsamplers: Vec<Box<dyn Subsampler>>,
+}
+
+impl Maker {
+    /// FFmpeg's messages go to `log` as they come, so that the last ones survive a crash.
+    pub fn new(limits: &Limits, log: &Log) -> Self {
+        let log = log.clone();
+        media::LogCapture::forward(move |line| log.line(line));
+        let limits = media::Limits {
+            max_pixels: limits.max_pixels,
+            max_duration: limits.max_seconds,
+            max_frames: limits.max_frames,
+            ..media::Limits::default()
+        };
+        Self { limits, last: None }
+    }
+
+    fn prepare(&mut self, recipe: &Value) -> Result<&Prepared, Failure> {
+        if !matches!(&self.last, Some((last, _)) if last == recipe) {
+            self.last = Some((recipe.clone(), Prepared::new(recipe)?));
+        }
+        match &self.last {
+            Some((_, prepared)) => Ok(prepared),
+            None => Err(broken("no recipe")),
+        }
+    }
+}
+
+impl Prepared {
+    fn new(recipe: &Value) -> Result<Self, Failure> {
+        let recipe: Recipe = serde_json::from_value(recipe.clone()).map_err(|error| broken(&error.to_string()))?;
+        let make = |step: &super::Step| {
+            registry::make(&step.name, &step.args).map_err(|problems| {
+                let problem = problems.first().map(|problem| format!("{}: {}", problem.key, problem.message));
+                broken(&format!("{}: {}", step.name, problem.unwrap_or_default()))
+            })
+        };
+        let subsamplers = recipe.steps.iter().map(make).collect::<Result<_, _>>()?;
+        Ok(Self { recipe, subsamplers })
+    }
+}
+
+impl Handler for Maker {
+    fn handle(&mut self, task: Task<'_>) -> Result<Vec<Made>, Failure> {
+        let limits = self.limits;
+        let prepared = self.prepare(task.recipe)?;
+        let media = open(&task, limits)?;
+        work::run(&prepared.recipe, &prepared.subsamplers, media, task.meta, task.outlet)
+    }
+}
+
+/// The container is judged anew from the bytes: nothing rests on what the rank has heard of them.
+fn open(task: &Task<'_>, limits: media::Limits) -> Result<Media, Failure> {
+    use std::os::unix::fs::FileExt;
+    let unreadable = |error| Failure::from(media::MediaError::Input(error));
+    let mut head = [0; HEAD];
+    let mut len = 0;
+    while len < HEAD {
+        match task.media.read_at(&mut head[len..], len as u64).map_err(unreadable)? {
+            0 => break,
+            read => len += read,
+        }
+    }
+    if len == 0 {
+        return Err(media::MediaError::Empty.into());
+    }
+    let container =
+        sniff(&head[..len]).map_err(|what| media::MediaError::NotMedia { detail: format!("it is {}", what.0) })?;
+    let file = task.media.try_clone().map_err(unreadable)?;
+    Ok(Media::open(file, container, limits)?)
+}
+
+/// What only a bug can do: the rank checked the recipe.
+fn broken(what: &str) -> Failure {
+    Failure::new(FailureClass::Internal, format!("a bug of clipmill: the recipe cannot be used ({what})"))
+}
