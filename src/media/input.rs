@@ -6,6 +6,7 @@ use ffmpeg_next::format::context::Input;
 use ffmpeg_next::{Packet, Rational, ffi};
 
 use super::packets::{self, PacketInfo};
+use super::pass::{Pass, PassOptions};
 use super::source::Source;
 use super::{DecodeOptions, Decoder, Limits, LogCapture, MediaError, demux, probe};
 use crate::sample::Container;
@@ -166,6 +167,12 @@ impl Media {
     pub fn decoder(&mut self, options: DecodeOptions) -> Result<Decoder<'_>, MediaError> {
         self.rewind()?;
         Decoder::open(self, options)
+    }
+
+    /// A pass over the file from its first packet on.
+    pub fn pass(&mut self, options: PassOptions) -> Result<Pass<'_>, MediaError> {
+        self.rewind()?;
+        Pass::open(self, options)
     }
 
     /// The next packet of any stream. Anything but more packets ends the file, as it does for the ffmpeg program;

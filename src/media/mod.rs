@@ -4,7 +4,8 @@
 //! Media ──► demux    the container, from the sample's bytes alone ──► source, limits
 //!   ├─────► probe    what `ffprobe` prints (probe/stream, probe/side_data, probe/json)
 //!   ├─────► packets  the packet index, keyframes
-//!   └─────► decode   frames in presentation order ──► picture (planar YUV) ──► frame
+//!   ├─────► decode   frames in presentation order ──► picture (planar YUV) ──► frame
+//!   └─────► pass     packets and frames together, and only those that are needed
 //! log: FFmpeg's messages, caught per sample
 //! ```
 
@@ -16,6 +17,7 @@ mod input;
 mod limits;
 mod log;
 mod packets;
+mod pass;
 mod picture;
 mod probe;
 mod source;
@@ -27,3 +29,4 @@ pub use input::{Media, VideoInfo};
 pub use limits::Limits;
 pub use log::LogCapture;
 pub use packets::PacketInfo;
+pub use pass::{Action, Event, Pass, PassOptions, Stretch, select};

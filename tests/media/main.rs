@@ -5,4 +5,5 @@ mod bad_input;
 mod frames;
 mod fuzz;
 mod lab;
+mod pass;
 mod probe;
