@@ -8,9 +8,10 @@ use super::common::{Exit, complain, load, print};
 use super::config::Given;
 use crate::audit::status;
 use crate::config::Config;
-use crate::job::{PlanSummary, summarize};
+use crate::job::{PlanSummary, recipe, summarize};
 use crate::ledger::Plan;
 use crate::ledger::storage::LocalStorage;
+use crate::subsample::Passes;
 
 #[derive(Debug, Args)]
 pub struct PlanArgs {
@@ -32,12 +33,15 @@ pub fn run(args: PlanArgs) -> Exit {
             Exit::Usage
         }
         Ok(summary) => {
+            let passes = Passes::of(&recipe(&loaded.config)).to_string();
             let projection = project(&loaded.config, summary.rows);
             if args.json {
-                let report = Report { summary: &summary, projection };
+                let report = Report { summary: &summary, passes, projection };
                 print(&(serde_json::to_string_pretty(&report).unwrap_or_default() + "\n"))
             } else {
-                print(&(describe(&summary) + &describe_projection(projection.as_ref())))
+                print(
+                    &(describe(&summary) + &format!("passes: {passes}\n") + &describe_projection(projection.as_ref())),
+                )
             }
         }
     }
@@ -48,6 +52,8 @@ pub fn run(args: PlanArgs) -> Exit {
 struct Report<'a> {
     #[serde(flatten)]
     summary: &'a PlanSummary,
+    /// What is decoded and encoded of each video.
+    passes: String,
     projection: Option<Projection>,
 }
 
@@ -90,6 +96,5 @@ fn describe(summary: &PlanSummary) -> String {
         "{} rows in {} shards of up to {}; {} rows cannot be fetched as they stand\n",
         summary.rows, summary.shards, summary.rows_per_shard, summary.bad_rows
     );
-    text += "passes: packets copied as fetched (no decode, no encode)\n";
     text
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Limits;
 use super::forms::{OneOrMany, Size, one_or_many, size};
+use crate::subsample::Encoding;
 
 /// The whole configuration of a job.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
@@ -24,6 +25,8 @@ pub struct Config {
     pub storage: Storage,
     /// How the work is spread; changes no byte of the output.
     pub distribution: Distribution,
+    /// How pictures and sound are encoded.
+    pub encoding: Encoding,
     /// What one sample may cost.
     pub limits: Limits,
 }

@@ -193,12 +193,6 @@ fn encode_formats(job: &Job, found: &mut Found) {
     }
     if job.encode_formats.is_empty() {
         found.add(key, "nothing to fetch", "write `{video: mp4}`, or leave the key out");
-    } else if MODALITIES.iter().all(|modality| job.encode_formats.contains_key(*modality)) {
-        found.add(
-            key,
-            "`video` and `audio` together are not available in this version: sound is not taken out of video files",
-            "ask for one: `{video: mp4}` or `{audio: mp3}`; a video file keeps its sound",
-        );
     }
 }
 
@@ -210,13 +204,6 @@ fn not_here_yet(config: &Config, found: &mut Found) {
     if let Some(stage) = job.stage.as_deref().filter(|stage| *stage != "download") {
         let message = format!("the stage `{stage}` is not available in this version");
         one_of("job.stage", stage, &STAGES, message, "available: `download`", found);
-    }
-    if job.clip_col.is_some() {
-        found.add(
-            "job.clip_col",
-            "not available in this version: it needs ClippingSubsampler",
-            "set it to null to store whole videos; name the column in save_additional_columns to keep its spans",
-        );
     }
     if config.storage.captions_are_subtitles {
         found.add("storage.captions_are_subtitles", "not available in this version: it clips", "set it to false");

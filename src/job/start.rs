@@ -18,7 +18,7 @@ use crate::ledger::{Ledger, Mode, Options, Owner, Plan};
 use crate::sample::{Budget, hex};
 use crate::sink::stats::Writer;
 use crate::sink::{SampleFormat, ShardContext};
-use crate::subsample::{Formats, Recipe};
+use crate::subsample::{ClipSource, Formats, Recipe};
 use crate::telemetry::{FailureLog, JobCount, Progress, Reporter};
 
 /// How long ranks wait for rank 0's plan. Long tables take minutes; a rank 0 that dies ends the wait earlier.
@@ -160,7 +160,21 @@ fn runtime() -> Result<tokio::runtime::Runtime, JobError> {
 
 /// What every sample of this job goes through.
 pub fn recipe(config: &Config) -> Recipe {
-    Recipe { formats: Formats::new(&config.job.encode_formats), steps: Recipe::steps(&config.subsampling), clips: None }
+    Recipe {
+        formats: Formats::new(&config.job.encode_formats),
+        steps: Recipe::steps(&config.subsampling),
+        clips: clip_source(config),
+        encoding: config.encoding.clone(),
+    }
+}
+
+/// Where the spans of the clips come from. As in video2dataset, a column or the cuts; with neither, nothing is cut.
+fn clip_source(config: &Config) -> Option<ClipSource> {
+    let cuts = config.subsampling.get("CutDetectionSubsampler");
+    if cuts.and_then(|cuts| cuts.get("cuts_are_clips")).and_then(serde_json::Value::as_bool) == Some(true) {
+        return Some(ClipSource::Cuts);
+    }
+    config.job.clip_col.as_ref().map(|_| ClipSource::Column)
 }
 
 fn feeder(

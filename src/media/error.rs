@@ -41,6 +41,20 @@ pub enum MediaError {
     NoFrames { detail: String },
     #[error("the decoder failed ({detail})")]
     Decoder { detail: String },
+    #[error(
+        "no file of the kind `.{extension}` can be made; known are mp4, mov, mkv, webm, avi, ts, m4a, mp3, wav, flac, ogg, opus, aac"
+    )]
+    NoContainer { extension: String },
+    #[error("FFmpeg on this machine has no encoder `{encoder}`")]
+    NoEncoder { encoder: String },
+    /// The codec and the container do not go together.
+    #[error("a `.{extension}` file cannot hold this ({detail}); choose another extension in encode_formats")]
+    DoesNotFit { extension: String, detail: String },
+    #[error("the encoder failed ({detail})")]
+    Encoder { detail: String },
+    /// Nothing of the media lies within the span.
+    #[error("nothing of the media lies within the clip")]
+    NothingInside,
 }
 
 impl MediaError {
@@ -60,7 +74,12 @@ impl MediaError {
             MediaError::NotMedia { .. } => FailureClass::NotMedia,
             MediaError::NoVideo => FailureClass::NoVideo,
             MediaError::NoAudio => FailureClass::NoAudio,
-            MediaError::UnsupportedCodec { .. } => FailureClass::UnsupportedCodec,
+            MediaError::UnsupportedCodec { .. }
+            | MediaError::NoContainer { .. }
+            | MediaError::NoEncoder { .. }
+            | MediaError::DoesNotFit { .. } => FailureClass::UnsupportedCodec,
+            MediaError::Encoder { .. } => FailureClass::NotEncodable,
+            MediaError::NothingInside => FailureClass::NoClips,
             MediaError::TooManyPixels { .. }
             | MediaError::TooLong { .. }
             | MediaError::TooManyFrames { .. }

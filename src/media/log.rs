@@ -61,16 +61,32 @@ impl LogCapture {
         let _ = FORWARD.set(Box::new(to));
     }
 
+    /// The lines of this capture, for who reads them while more come.
+    pub fn lines_so_far(&self) -> LogLines {
+        LogLines(Arc::clone(&self.lines))
+    }
+
     /// The line that best tells why something failed: the last error, else the last warning.
     pub fn last_useful(&self) -> Option<String> {
-        let lines = self.lines.lock().ok()?;
-        let error = lines.iter().rev().find(|line| line.level <= ffi::AV_LOG_ERROR);
-        error.or_else(|| lines.back()).map(|line| line.text.clone())
+        self.lines_so_far().last_useful()
     }
 
     /// All lines kept, oldest first.
     pub fn lines(&self) -> Vec<String> {
         self.lines.lock().map(|lines| lines.iter().map(|line| line.text.clone()).collect()).unwrap_or_default()
+    }
+}
+
+/// The lines of a capture, from any place.
+#[derive(Debug, Clone)]
+pub struct LogLines(Lines);
+
+impl LogLines {
+    /// As [`LogCapture::last_useful`].
+    pub fn last_useful(&self) -> Option<String> {
+        let lines = self.0.lock().ok()?;
+        let error = lines.iter().rev().find(|line| line.level <= ffi::AV_LOG_ERROR);
+        error.or_else(|| lines.back()).map(|line| line.text.clone())
     }
 }
 

@@ -6,6 +6,7 @@
 //!   ├─────► packets  the packet index, keyframes
 //!   ├─────► decode   frames in presentation order ──► picture (planar YUV) ──► frame
 //!   └─────► pass     packets and frames together, and only those that are needed
+//! output: frames and packets to whole files in memory
 //! log: FFmpeg's messages, caught per sample
 //! ```
 
@@ -16,6 +17,7 @@ mod frame;
 mod input;
 mod limits;
 mod log;
+mod output;
 mod packets;
 mod pass;
 mod picture;
@@ -27,6 +29,10 @@ pub use error::MediaError;
 pub use frame::{Matrix, YuvFrame};
 pub use input::{Media, VideoInfo};
 pub use limits::Limits;
-pub use log::LogCapture;
+pub use log::{LogCapture, LogLines};
+pub use output::{
+    AudioCodec, ClipFile, ClipSpec, ClipWriter, ImageFormat, SoundSpec, StreamSummary, Streams, VideoCodec, VideoSpec,
+    encode_image,
+};
 pub use packets::PacketInfo;
 pub use pass::{Action, Event, Pass, PassOptions, Stretch, select};

@@ -156,7 +156,7 @@ impl Pool {
             }
         };
         self.sandbox.get_or_init(|| {
-            tracing::info!(sandbox = %worker.sandbox, "media workers start");
+            tracing::info!("media workers start, each in a sandbox: {}", worker.sandbox);
             worker.sandbox.clone()
         });
         Ok(worker)

@@ -70,6 +70,10 @@ pub enum FailureClass {
     Empty,
     /// The media is cut off or damaged: no header, or not a frame that decodes.
     NotDecodable,
+    /// The encoder or the container refused what was to be made.
+    NotEncodable,
+    /// Spans that cannot be read, or that no clip is left of.
+    NoClips,
     /// A video stream is needed, and there is none.
     NoVideo,
     /// An audio stream is needed, and there is none.
@@ -98,9 +102,9 @@ impl FailureClass {
             Http(code) => code >= 500 || matches!(code, 408 | 425 | 429),
             Dns | Connect | Timeout | Reset | Blocked => true,
             NoUrl | BadRow | InvalidUtf8 | FieldTooLarge | BadUrl | AddressRefused | LocalPathRefused | LocalFile
-            | Tls | TooManyRedirects | TooLarge | OptedOut | NotMedia | Empty | NotDecodable | NoVideo | NoAudio
-            | UnsupportedCodec | MediaLimit | DecoderCrash | DecoderTimeout | DecoderMemory | OutputTooLarge
-            | Internal => false,
+            | Tls | TooManyRedirects | TooLarge | OptedOut | NotMedia | Empty | NotDecodable | NotEncodable
+            | NoClips | NoVideo | NoAudio | UnsupportedCodec | MediaLimit | DecoderCrash | DecoderTimeout
+            | DecoderMemory | OutputTooLarge | Internal => false,
         }
     }
 
@@ -128,6 +132,8 @@ impl FailureClass {
             NotMedia => "not_media",
             Empty => "empty",
             NotDecodable => "not_decodable",
+            NotEncodable => "not_encodable",
+            NoClips => "no_clips",
             NoVideo => "no_video",
             NoAudio => "no_audio",
             UnsupportedCodec => "unsupported_codec",
@@ -141,7 +147,7 @@ impl FailureClass {
     }
 
     /// Every class but the HTTP statuses.
-    pub const NAMED: [FailureClass; 29] = {
+    pub const NAMED: [FailureClass; 31] = {
         use FailureClass::*;
         [
             NoUrl,
@@ -164,6 +170,8 @@ impl FailureClass {
             NotMedia,
             Empty,
             NotDecodable,
+            NotEncodable,
+            NoClips,
             NoVideo,
             NoAudio,
             UnsupportedCodec,

@@ -4,18 +4,26 @@
 //! ```text
 //! registry ──► noop, ffprobe, …      one file each: settings, and what they do at each stage (subsampler)
 //! recipe   ──► registry, needs       what a job asks for; crosses the border between rank and worker as JSON
+//! passes   ──► recipe            the planner: what is decoded and encoded, and how often
 //! run      ──► recipe, watch, edit   the worker's side: runs a recipe over one sample's media
 //! ```
 //!
 //! The settings are known to every build, so that a config can be checked; what touches media is the worker's.
 
+pub mod audio_rate;
+pub mod clipping;
+pub mod clips;
 mod edit;
+mod encoding;
 pub mod ffprobe;
+pub mod frame;
 mod needs;
 pub mod noop;
+mod passes;
 mod problem;
 mod recipe;
 pub mod registry;
+pub mod resolution;
 #[cfg(feature = "media")]
 pub mod run;
 mod subsampler;
@@ -23,7 +31,9 @@ mod subsampler;
 pub mod watch;
 
 pub use edit::{Edit, Images, Picture};
+pub use encoding::Encoding;
 pub use needs::{Cut, Needs};
+pub use passes::{Passes, Work};
 pub use problem::Problem;
 pub use recipe::{ClipSource, Formats, Recipe, Step};
 pub use subsampler::Subsampler;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Needs, registry};
-use crate::sample::Column;
+use super::{Encoding, Needs, Passes, Work, registry};
+use crate::sample::{Column, ColumnKind};
 
 /// All that a worker has to know of the job.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -16,6 +16,7 @@ pub struct Recipe {
     pub steps: Vec<Step>,
     /// Where the spans of the clips come from; none: the sample stays whole.
     pub clips: Option<ClipSource>,
+    pub encoding: Encoding,
 }
 
 /// The members to make: their extensions.
@@ -41,8 +42,6 @@ pub enum ClipSource {
     Column,
     /// The cuts: found in this job, or stored by an earlier one.
     Cuts,
-    /// The lines of the subtitles.
-    Subtitles,
 }
 
 impl Formats {
@@ -78,7 +77,12 @@ impl Recipe {
 
     /// The JSON fields that the steps make.
     pub fn fields(&self) -> Vec<Column> {
-        self.steps.iter().flat_map(|step| registry::fields(&step.name, &step.args)).collect()
+        let field = |name: &str| Column { name: name.into(), kind: ColumnKind::Json };
+        let steps = self.steps.iter().flat_map(|step| registry::fields(&step.name, &step.args));
+        let clips = self.clips.map(|_| field("clips"));
+        // Whatever is made of a video says what it is.
+        let clip = (Passes::of(self).video != Work::None).then(|| field("clip"));
+        steps.chain(clips).chain(clip).collect()
     }
 
     /// Whether samples go out as they came in, so that no worker has to look at them.

@@ -62,6 +62,10 @@ macro_rules! registry {
 registry! {
     "NoOpSubsampler" => noop,
     "FFProbeSubsampler" => ffprobe,
+    "ClippingSubsampler" => clipping,
+    "ResolutionSubsampler" => resolution,
+    "FrameSubsampler" => frame,
+    "AudioRateSubsampler" => audio_rate,
 }
 
 /// Keys beside `args`, each true or false.

@@ -1,5 +1,12 @@
 //! The worker's side: runs a recipe over one sample's media.
 
+mod clips;
+mod images;
+mod outputs;
+mod pass;
+mod spans;
+mod thin;
+mod watching;
 mod work;
 
 use serde_json::Value;

@@ -1,0 +1,419 @@
+//! One output file of one clip.
+
+use ffmpeg_next::codec::Parameters;
+use ffmpeg_next::{Packet, Rational};
+
+use super::encoder::{VideoCodec, VideoEncoder};
+use super::filter::{FilterSpec, VideoFilter};
+use super::muxer::{Muxer, SideData, keep};
+use super::sound::{AudioCodec, SoundTrack};
+use super::source::Streams;
+use crate::media::log::LogLines;
+use crate::media::{DecodedFrame, MediaError, Stretch, VideoInfo};
+
+/// What one file holds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClipSpec {
+    /// Without the dot; says which container.
+    pub extension: String,
+    pub video: VideoSpec,
+    pub sound: SoundSpec,
+    /// Presentation times of the video's frames that belong to it, in the stream's time base; none: all.
+    pub stretch: Option<Stretch>,
+    /// The sound that belongs to it, seconds in the streams' clock.
+    pub span: (f64, f64),
+    /// Where the file's time begins, seconds in the streams' clock.
+    pub zero: f64,
+}
+
+/// What becomes of the pictures.
+#[derive(Debug, Clone, PartialEq)]
+pub enum VideoSpec {
+    None,
+    /// Packets as they are: the stretch begins at a keyframe.
+    Copy,
+    Encode {
+        /// A chain of filters as `ffmpeg -vf` takes it.
+        graph: Option<String>,
+        codec: VideoCodec,
+    },
+}
+
+/// What becomes of the sound; a source without any gives a file without any.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SoundSpec {
+    None,
+    Copy,
+    Encode(AudioCodec),
+}
+
+/// A finished file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClipFile {
+    pub bytes: Vec<u8>,
+    pub video: Option<StreamSummary>,
+    pub sound: Option<StreamSummary>,
+}
+
+/// What a file holds of one stream.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct StreamSummary {
+    /// Seconds in the streams' clock.
+    pub start: f64,
+    /// Where the last packet ends.
+    pub end: f64,
+    pub packets: u64,
+    /// Pixels, as a player shows them but for the turn of a copied stream; 0 for sound.
+    pub width: u32,
+    pub height: u32,
+}
+
+/// One stream of the file. Its packets wait until the headers of all streams are known.
+#[derive(Default)]
+struct Lane {
+    ready: Option<(Parameters, Rational)>,
+    waiting: Vec<Packet>,
+    muxed: Option<usize>,
+    is_ended: bool,
+    range: Option<(i64, i64)>,
+    packets: u64,
+    /// Of a packet that does not tell, in its time base.
+    usual_duration: i64,
+}
+
+enum Pictures {
+    None,
+    Copy { stream: usize, zero: i64, is_over: bool, has_key: bool },
+    Encode { filter: VideoFilter, encoder: Option<VideoEncoder>, codec: VideoCodec, zero: i64 },
+}
+
+enum Sound {
+    None,
+    Copy { stream: usize, time_base: Rational, zero: i64 },
+    Encode(Box<SoundTrack>),
+}
+
+/// Takes the frames and packets of one pass and makes one file of those that belong to it.
+pub struct ClipWriter {
+    muxer: Muxer,
+    pictures: Pictures,
+    sound: Sound,
+    video_lane: Lane,
+    sound_lane: Lane,
+    stretch: Option<Stretch>,
+    span: (f64, f64),
+    zero: f64,
+    info: Option<VideoInfo>,
+    size: (u32, u32),
+    has_begun: bool,
+    side_data: Vec<SideData>,
+    log: LogLines,
+}
+
+impl ClipWriter {
+    pub fn new(source: &Streams, spec: &ClipSpec) -> Result<Self, MediaError> {
+        let muxer = Muxer::new(&spec.extension)?;
+        let info = source.video.as_ref().map(|(info, ..)| *info);
+        let zero_in = |time_base: Rational| (spec.zero / f64::from(time_base)).round() as i64;
+        let mut video_lane = Lane::default();
+        let mut side_data = Vec::new();
+        let pictures = match (&spec.video, &source.video) {
+            (VideoSpec::None, _) => Pictures::None,
+            (_, None) => return Err(MediaError::NoVideo),
+            (VideoSpec::Copy, Some((info, parameters, kept))) => {
+                video_lane.ready = Some((parameters.clone(), info.time_base));
+                side_data = kept.clone();
+                Pictures::Copy { stream: info.stream, zero: zero_in(info.time_base), is_over: false, has_key: false }
+            }
+            (VideoSpec::Encode { graph, codec }, Some((info, ..))) => {
+                let filter = VideoFilter::new(FilterSpec {
+                    graph: graph.clone(),
+                    rotation: info.rotation,
+                    time_base: info.time_base,
+                    frame_rate: info.frame_rate,
+                    formats: codec.formats.clone(),
+                });
+                Pictures::Encode { filter, encoder: None, codec: codec.clone(), zero: zero_in(info.time_base) }
+            }
+        };
+        video_lane.is_ended = matches!(pictures, Pictures::None);
+        if let Some(info) = info {
+            let frame = info.frame_rate.map_or(0.04, |rate| 1.0 / f64::from(rate));
+            video_lane.usual_duration = (frame / f64::from(info.time_base)).round() as i64;
+        }
+        let (sound, sound_lane) = sound(source, spec, &muxer)?;
+        let mut writer = Self {
+            muxer,
+            pictures,
+            sound,
+            video_lane,
+            sound_lane,
+            stretch: spec.stretch,
+            span: spec.span,
+            zero: spec.zero,
+            info,
+            size: info.map_or((0, 0), |info| (info.width, info.height)),
+            has_begun: false,
+            side_data,
+            log: source.log.clone(),
+        };
+        writer.flush()?;
+        Ok(writer)
+    }
+
+    /// Whether it wants frames, and not only packets.
+    pub fn wants_frames(&self) -> bool {
+        matches!(self.pictures, Pictures::Encode { .. })
+    }
+
+    /// Streams whose packets it wants.
+    pub fn streams(&self) -> Vec<usize> {
+        let video = match &self.pictures {
+            Pictures::Copy { stream, .. } => Some(*stream),
+            _ => None,
+        };
+        let sound = match &self.sound {
+            Sound::None => None,
+            Sound::Copy { stream, .. } => Some(*stream),
+            Sound::Encode(track) => Some(track.stream()),
+        };
+        video.into_iter().chain(sound).collect()
+    }
+
+    /// Takes a decoded frame; those outside of its stretch are none of its business.
+    pub fn frame(&mut self, frame: &DecodedFrame<'_>, pts: i64) -> Result<(), MediaError> {
+        if self.stretch.is_some_and(|stretch| !(stretch.start..stretch.end).contains(&pts)) {
+            return Ok(());
+        }
+        let Pictures::Encode { filter, encoder, codec, zero } = &mut self.pictures else { return Ok(()) };
+        let mut made = Vec::new();
+        filter.push(frame.raw(), pts - *zero, &self.log, |picture| {
+            made.push(picture);
+            Ok(())
+        })?;
+        let global = self.muxer.wants_global_headers();
+        encode(made, filter, encoder, codec, global, &self.log, &mut self.video_lane, &mut self.size)?;
+        self.flush()
+    }
+
+    /// Takes a packet of one of [`ClipWriter::streams`].
+    pub fn packet(&mut self, packet: &Packet) -> Result<(), MediaError> {
+        let stream = packet.stream();
+        match &mut self.pictures {
+            Pictures::Copy { stream: video, zero, is_over, has_key } if *video == stream => {
+                if let Some(kept) = copy_video(packet, self.stretch, *zero, is_over, has_key) {
+                    self.video_lane.take(kept);
+                }
+            }
+            _ => {}
+        }
+        match &mut self.sound {
+            Sound::Copy { stream: sound, time_base, zero } if *sound == stream => {
+                if let Some(kept) = copy_sound(packet, *time_base, self.span, *zero) {
+                    self.sound_lane.take(kept);
+                }
+            }
+            Sound::Encode(track) if track.stream() == stream => {
+                let lane = &mut self.sound_lane;
+                track.push(packet, &self.log, &mut |packet| {
+                    lane.take(packet);
+                    Ok(())
+                })?;
+                if lane.ready.is_none() {
+                    lane.ready = track.parameters();
+                }
+            }
+            _ => {}
+        }
+        self.flush()
+    }
+
+    /// Nothing more comes: the whole file.
+    ///
+    /// # Errors
+    /// [`MediaError::NothingInside`]: not one frame or packet was its own.
+    pub fn finish(mut self) -> Result<ClipFile, MediaError> {
+        if let Pictures::Encode { filter, encoder, codec, .. } = &mut self.pictures {
+            let mut made = Vec::new();
+            filter.end(|picture| {
+                made.push(picture);
+                Ok(())
+            })?;
+            let global = self.muxer.wants_global_headers();
+            encode(made, filter, encoder, codec, global, &self.log, &mut self.video_lane, &mut self.size)?;
+            let lane = &mut self.video_lane;
+            if let Some(encoder) = encoder {
+                encoder.end(&mut |packet| {
+                    lane.take(packet);
+                    Ok(())
+                })?;
+            }
+        }
+        if let Sound::Encode(track) = &mut self.sound {
+            let lane = &mut self.sound_lane;
+            track.end(&self.log, &mut |packet| {
+                lane.take(packet);
+                Ok(())
+            })?;
+            if lane.ready.is_none() {
+                lane.ready = track.parameters();
+            }
+        }
+        self.video_lane.is_ended = true;
+        self.sound_lane.is_ended = true;
+        if self.video_lane.packets == 0 && !matches!(self.pictures, Pictures::None) {
+            return Err(MediaError::NothingInside);
+        }
+        if self.video_lane.packets + self.sound_lane.packets == 0 {
+            return Err(MediaError::NothingInside);
+        }
+        self.flush()?;
+        let video = self.video_lane.summary(self.zero, self.size);
+        let sound = self.sound_lane.summary(self.zero, (0, 0));
+        Ok(ClipFile { bytes: self.muxer.finish()?, video, sound })
+    }
+
+    /// Writes what waits, once the headers are known.
+    fn flush(&mut self) -> Result<(), MediaError> {
+        if !self.has_begun {
+            let ready = |lane: &Lane| lane.ready.is_some() || lane.is_ended;
+            if !ready(&self.video_lane) || !ready(&self.sound_lane) {
+                return Ok(());
+            }
+            for lane in [&mut self.video_lane, &mut self.sound_lane] {
+                // A stream that nothing came of would be an empty track.
+                if let Some((parameters, time_base)) =
+                    lane.ready.as_ref().filter(|_| !lane.is_ended || lane.packets > 0)
+                {
+                    lane.muxed = Some(self.muxer.add_stream(parameters, *time_base)?);
+                }
+            }
+            self.copy_turn();
+            self.muxer.begin(&self.log)?;
+            self.has_begun = true;
+        }
+        for lane in [&mut self.video_lane, &mut self.sound_lane] {
+            let Some(stream) = lane.muxed else { continue };
+            for packet in lane.waiting.drain(..) {
+                self.muxer.write(packet, stream)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Copied pictures still have to be turned by the player.
+    fn copy_turn(&mut self) {
+        let Some(info) = &self.info else { return };
+        if let (Pictures::Copy { .. }, Some(muxed)) = (&self.pictures, self.video_lane.muxed) {
+            self.muxer.add_side_data(muxed, &self.side_data);
+        }
+        if let (Some(rate), Some(muxed)) = (info.frame_rate, self.video_lane.muxed)
+            && matches!(self.pictures, Pictures::Copy { .. })
+        {
+            self.muxer.set_frame_rate(muxed, rate);
+        }
+    }
+}
+
+impl Lane {
+    fn take(&mut self, mut packet: Packet) {
+        if packet.duration() <= 0 {
+            packet.set_duration(self.usual_duration);
+        }
+        let start = packet.pts().or(packet.dts()).unwrap_or(0);
+        let end = start + packet.duration().max(0);
+        let range = self.range.get_or_insert((start, end));
+        *range = (range.0.min(start), range.1.max(end));
+        self.packets += 1;
+        self.waiting.push(packet);
+    }
+
+    fn summary(&self, zero: f64, (width, height): (u32, u32)) -> Option<StreamSummary> {
+        let ((_, time_base), (start, end)) = (self.ready.as_ref()?, self.range?);
+        let seconds = |time: i64| time as f64 * f64::from(*time_base) + zero;
+        Some(StreamSummary { start: seconds(start), end: seconds(end), packets: self.packets, width, height })
+    }
+}
+
+fn sound(source: &Streams, spec: &ClipSpec, muxer: &Muxer) -> Result<(Sound, Lane), MediaError> {
+    let ended = Lane { is_ended: true, ..Lane::default() };
+    let (SoundSpec::Copy | SoundSpec::Encode(_), Some((index, parameters, time_base))) = (&spec.sound, &source.sound)
+    else {
+        return Ok((Sound::None, ended));
+    };
+    if let SoundSpec::Encode(codec) = &spec.sound {
+        let global = muxer.wants_global_headers();
+        let track = SoundTrack::open(source, codec.clone(), spec.span, spec.zero, global)?;
+        return Ok((Sound::Encode(Box::new(track)), Lane::default()));
+    }
+    let zero = (spec.zero / f64::from(*time_base)).round() as i64;
+    let lane = Lane { ready: Some((parameters.clone(), *time_base)), ..Lane::default() };
+    Ok((Sound::Copy { stream: *index, time_base: *time_base, zero }, lane))
+}
+
+#[expect(clippy::too_many_arguments, reason = "the parts of a writer, borrowed one by one")]
+fn encode(
+    pictures: Vec<ffmpeg_next::frame::Video>,
+    filter: &mut VideoFilter,
+    encoder: &mut Option<VideoEncoder>,
+    codec: &VideoCodec,
+    global_headers: bool,
+    log: &LogLines,
+    lane: &mut Lane,
+    size: &mut (u32, u32),
+) -> Result<(), MediaError> {
+    for picture in pictures {
+        if encoder.is_none() {
+            let (time_base, rate) = filter.output().unwrap_or((Rational(1, 25), None));
+            let open = VideoEncoder::open(codec, &picture, time_base, rate, global_headers, log)?;
+            *size = (picture.width(), picture.height());
+            lane.ready = Some((open.parameters(), open.time_base()));
+            let frame = rate.map_or(1.0, |rate| 1.0 / f64::from(rate) / f64::from(time_base));
+            lane.usual_duration = (frame.round() as i64).max(1);
+            *encoder = Some(open);
+        }
+        let Some(open) = encoder else { continue };
+        open.push(picture, &mut |packet| {
+            lane.take(packet);
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
+
+/// The packet with the clip's own times, if it belongs to the clip.
+fn copy_video(
+    packet: &Packet,
+    stretch: Option<Stretch>,
+    zero: i64,
+    is_over: &mut bool,
+    has_key: &mut bool,
+) -> Option<Packet> {
+    let time = packet.pts().or(packet.dts());
+    if let (Some(stretch), Some(time)) = (stretch, time) {
+        // Pictures that lead the next group refer to its keyframe, which is not in this clip.
+        *is_over |= packet.is_key() && time >= stretch.end;
+        if *is_over || !(stretch.start..stretch.end).contains(&time) {
+            return None;
+        }
+    }
+    *has_key |= packet.is_key();
+    if !*has_key {
+        return None;
+    }
+    Some(shifted(packet, zero))
+}
+
+/// As above; a packet of sound belongs to the clip that its middle lies in.
+fn copy_sound(packet: &Packet, time_base: Rational, span: (f64, f64), zero: i64) -> Option<Packet> {
+    let time = packet.pts().or(packet.dts())?;
+    let middle = (time as f64 + packet.duration().max(0) as f64 / 2.0) * f64::from(time_base);
+    (middle >= span.0 && middle < span.1).then(|| shifted(packet, zero))
+}
+
+fn shifted(packet: &Packet, by: i64) -> Packet {
+    let mut kept = keep(packet);
+    kept.set_pts(packet.pts().map(|time| time - by));
+    kept.set_dts(packet.dts().map(|time| time - by));
+    kept
+}

@@ -1,0 +1,208 @@
+//! A container, written to memory.
+
+use std::ffi::CString;
+use std::io::{self, Cursor, Seek, SeekFrom, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ffmpeg_next::codec::Parameters;
+use ffmpeg_next::format::context::{Output, StreamIo};
+use ffmpeg_next::packet::{Mut as _, Ref as _};
+use ffmpeg_next::{Error, Packet, Rational, ffi};
+
+use crate::media::MediaError;
+use crate::media::log::LogLines;
+
+/// FFmpeg's muxer for a member's extension.
+///
+/// # Errors
+/// [`MediaError::NoContainer`]: none is known.
+pub fn format_of(extension: &str) -> Result<&'static str, MediaError> {
+    Ok(match extension {
+        "mp4" | "m4v" => "mp4",
+        "m4a" => "ipod",
+        "mov" => "mov",
+        "mkv" | "mka" => "matroska",
+        "webm" => "webm",
+        "avi" => "avi",
+        "ts" => "mpegts",
+        "mp3" => "mp3",
+        "wav" => "wav",
+        "flac" => "flac",
+        "ogg" | "oga" => "ogg",
+        "opus" => "opus",
+        "aac" => "adts",
+        _ => return Err(MediaError::NoContainer { extension: extension.to_owned() }),
+    })
+}
+
+/// Whether a file with this extension can hold packets of this codec.
+pub fn holds(extension: &str, codec: ffmpeg_next::codec::Id) -> bool {
+    let Ok(name) = format_of(extension) else { return false };
+    let name = CString::new(name).unwrap_or_default();
+    // SAFETY: a lookup in FFmpeg's static tables.
+    unsafe {
+        let format = ffi::av_guess_format(name.as_ptr(), std::ptr::null(), std::ptr::null());
+        !format.is_null() && ffi::avformat_query_codec(format, codec.into(), ffi::FF_COMPLIANCE_NORMAL as i32) == 1
+    }
+}
+
+/// The bytes so far, shared with FFmpeg's writer.
+#[derive(Clone, Default)]
+struct Memory(Arc<Mutex<Cursor<Vec<u8>>>>);
+
+impl Write for Memory {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Seek for Memory {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).seek(to)
+    }
+}
+
+/// Bytes that FFmpeg collects before it hands them over.
+const BLOCK: usize = 64 << 10;
+
+/// One file in the making.
+pub struct Muxer {
+    // Dropped before the memory that it writes to.
+    output: Output,
+    memory: Memory,
+    extension: String,
+    /// Of the packets that come, by stream.
+    time_bases: Vec<Rational>,
+}
+
+impl Muxer {
+    /// An empty file.
+    pub fn new(extension: &str) -> Result<Self, MediaError> {
+        let name = CString::new(format_of(extension)?).unwrap_or_default();
+        let memory = Memory::default();
+        let mut io = StreamIo::from_write_seek_with_capacity(memory.clone(), BLOCK).map_err(plain)?;
+        // SAFETY: the context is freed with `Output`, which also owns the writer and closes it last.
+        let output = unsafe {
+            let mut context = std::ptr::null_mut();
+            let code =
+                ffi::avformat_alloc_output_context2(&mut context, std::ptr::null(), name.as_ptr(), std::ptr::null());
+            if code < 0 || context.is_null() {
+                return Err(MediaError::NoContainer { extension: extension.to_owned() });
+            }
+            (*context).pb = io.as_mut_ptr();
+            // No version, date or random id in the file: the same packets are the same bytes.
+            (*context).flags |= ffi::AVFMT_FLAG_CUSTOM_IO | ffi::AVFMT_FLAG_BITEXACT;
+            Output::wrap_with_custom_io(context, io)
+        };
+        Ok(Self { output, memory, extension: extension.to_owned(), time_bases: Vec::new() })
+    }
+
+    /// Whether codecs must put their headers beside the packets.
+    pub fn wants_global_headers(&self) -> bool {
+        self.output.format().flags().contains(ffmpeg_next::format::Flags::GLOBAL_HEADER)
+    }
+
+    /// Adds a stream whose packets have times in `time_base`. Returns its number.
+    pub fn add_stream(&mut self, parameters: &Parameters, time_base: Rational) -> Result<usize, MediaError> {
+        // SAFETY: the context is open and has no header yet; parameters are copied. A codec tag of another container
+        // would be refused, so the muxer chooses its own.
+        unsafe {
+            let stream = ffi::avformat_new_stream(self.output.as_mut_ptr(), std::ptr::null());
+            if stream.is_null() {
+                return Err(plain(Error::Other { errno: libc::ENOMEM }));
+            }
+            let code = ffi::avcodec_parameters_copy((*stream).codecpar, parameters.as_ptr());
+            if code < 0 {
+                return Err(plain(Error::from(code)));
+            }
+            (*(*stream).codecpar).codec_tag = 0;
+            (*stream).time_base = time_base.into();
+            (*stream).sample_aspect_ratio = (*(*stream).codecpar).sample_aspect_ratio;
+        }
+        self.time_bases.push(time_base);
+        Ok(self.time_bases.len() - 1)
+    }
+
+    /// Writes down the stream's frame rate, which some containers keep.
+    pub fn set_frame_rate(&mut self, stream: usize, rate: Rational) {
+        if let Some(mut stream) = self.output.stream_mut(stream) {
+            stream.set_avg_frame_rate(rate);
+        }
+    }
+
+    /// What players have to know beside the packets.
+    pub fn add_side_data(&mut self, stream: usize, data: &[SideData]) {
+        let Some(mut to) = self.output.stream_mut(stream) else { return };
+        for (kind, bytes) in data {
+            // SAFETY: FFmpeg allocates the copy and owns it; it is as long as the source.
+            unsafe {
+                let copy = ffi::av_stream_new_side_data(to.as_mut_ptr(), (*kind).into(), bytes.len());
+                if !copy.is_null() {
+                    std::ptr::copy_nonoverlapping(bytes.as_ptr(), copy, bytes.len());
+                }
+            }
+        }
+    }
+
+    /// Writes the header: all streams are known.
+    ///
+    /// # Errors
+    /// [`MediaError::DoesNotFit`]: the container cannot hold a stream of this kind.
+    pub fn begin(&mut self, log: &LogLines) -> Result<(), MediaError> {
+        let header = self.output.write_header();
+        header.map(|_| ()).map_err(|error| {
+            let detail = log.last_useful().unwrap_or_else(|| error.to_string());
+            MediaError::DoesNotFit { extension: self.extension.clone(), detail }
+        })
+    }
+
+    /// Writes a packet of one of the streams.
+    pub fn write(&mut self, mut packet: Packet, stream: usize) -> Result<(), MediaError> {
+        let (Some(from), Some(to)) = (self.time_bases.get(stream), self.output.stream(stream)) else { return Ok(()) };
+        packet.rescale_ts(*from, to.time_base());
+        packet.set_stream(stream);
+        packet.set_position(-1);
+        packet.write_interleaved(&mut self.output).map_err(plain)
+    }
+
+    /// The whole file.
+    pub fn finish(mut self) -> Result<Vec<u8>, MediaError> {
+        self.output.write_trailer().map_err(plain)?;
+        // SAFETY: the writer is open until the context is dropped; what it holds back goes to the memory.
+        unsafe { ffi::avio_flush((*self.output.as_mut_ptr()).pb) };
+        let memory = self.memory.clone();
+        drop(self);
+        let mut cursor = memory.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(std::mem::take(cursor.get_mut()))
+    }
+}
+
+/// Kind and bytes.
+pub type SideData = (ffmpeg_next::packet::side_data::Type, Vec<u8>);
+
+/// What a copied stream has to keep: the turn by which it is shown, its light levels.
+pub fn kept_side_data(stream: &ffmpeg_next::Stream<'_>) -> Vec<SideData> {
+    let kept = stream.side_data().filter(|data| is_kept(data.kind()));
+    kept.map(|data| (data.kind(), data.data().to_vec())).collect()
+}
+
+fn is_kept(kind: ffmpeg_next::packet::side_data::Type) -> bool {
+    use ffmpeg_next::packet::side_data::Type;
+    matches!(kind, Type::DisplayMatrix | Type::MasteringDisplayMetadata | Type::ContentLightLevel)
+}
+
+fn plain(error: Error) -> MediaError {
+    MediaError::Encoder { detail: error.to_string() }
+}
+
+/// A packet whose data can be changed or that lives on when the reader goes on: shares the bytes.
+pub fn keep(packet: &Packet) -> Packet {
+    let mut kept = Packet::empty();
+    // SAFETY: both are packets; a reference to the same bytes is taken, or the packet stays empty.
+    unsafe { ffi::av_packet_ref(kept.as_mut_ptr(), packet.as_ptr()) };
+    kept
+}

@@ -1,0 +1,46 @@
+//! What writers know of the media that they are fed from.
+
+use ffmpeg_next::Rational;
+use ffmpeg_next::codec::Parameters;
+
+use super::muxer::{SideData, kept_side_data};
+use crate::media::log::LogLines;
+use crate::media::{Media, VideoInfo};
+
+/// What writers know of the media that they are fed from, taken down before a pass.
+pub struct Streams {
+    pub(super) video: Option<(VideoInfo, Parameters, Vec<SideData>)>,
+    pub(super) sound: Option<(usize, Parameters, Rational)>,
+    pub(super) log: LogLines,
+    pub(super) max_corrupt: u64,
+}
+
+impl Streams {
+    pub fn of(media: &Media) -> Self {
+        let stream = |index| media.input().stream(index);
+        let video = media.video().ok().and_then(|info| {
+            let stream = stream(info.stream)?;
+            Some((info, stream.parameters().clone(), kept_side_data(&stream)))
+        });
+        let sound = media.audio().ok().and_then(|index| {
+            let stream = stream(index)?;
+            Some((index, stream.parameters().clone(), stream.time_base()))
+        });
+        Self { video, sound, log: media.log().lines_so_far(), max_corrupt: media.limits().max_corrupt_packets }
+    }
+
+    /// Whether a file with this extension can hold the sound as it is.
+    pub fn sound_fits(&self, extension: &str) -> bool {
+        self.sound.as_ref().is_some_and(|(_, parameters, _)| super::muxer::holds(extension, parameters.id()))
+    }
+
+    /// The same for the pictures.
+    pub fn video_fits(&self, extension: &str) -> bool {
+        self.video.as_ref().is_some_and(|(_, parameters, _)| super::muxer::holds(extension, parameters.id()))
+    }
+
+    /// The stream that holds the sound, and its time base.
+    pub fn sound(&self) -> Option<(usize, Rational)> {
+        self.sound.as_ref().map(|(index, _, time_base)| (*index, *time_base))
+    }
+}

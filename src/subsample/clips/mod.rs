@@ -1,0 +1,16 @@
+//! Spans of a video: how they are written, and what clips they make.
+//!
+//! ```text
+//! a cell, cuts, subtitles ──parse──► spans ──rules──► pieces ──plan──► stretches of frames
+//! ```
+
+mod parse;
+mod plan;
+mod rules;
+
+pub use parse::{Spans, Style, parse};
+pub use plan::{Frames, Planned, plan};
+pub use rules::Rules;
+
+/// From second to second of a video, the end excluded.
+pub type Span = (f64, f64);

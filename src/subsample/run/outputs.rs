@@ -1,0 +1,134 @@
+//! The output samples of one input: what each is to hold, and what it came to hold.
+
+use serde_json::{Map, Value, json};
+
+use super::work::Work;
+use crate::media::{ClipSpec, SoundSpec, StreamSummary, Streams, Stretch, VideoSpec};
+use crate::mill::worker::{Made, Stored};
+use crate::sample::Status;
+use crate::subsample::clips::Planned;
+use crate::subsample::{Edit, Passes, Work as How};
+
+pub type Fields = Map<String, Value>;
+
+/// One output sample.
+pub struct Output {
+    /// The frames that it has; none: the whole media.
+    pub planned: Option<Planned>,
+    /// Seconds from the container's start, for media without pictures.
+    pub seconds: (f64, f64),
+    /// JSON fields of its own.
+    pub fields: Fields,
+    pub is_wanted: bool,
+    pub members: Vec<(String, Stored)>,
+}
+
+impl Output {
+    /// The media from end to end.
+    pub fn whole() -> Self {
+        let seconds = (f64::NEG_INFINITY, f64::INFINITY);
+        Self { planned: None, seconds, fields: Fields::new(), is_wanted: true, members: Vec::new() }
+    }
+
+    pub fn stretch(&self) -> Option<Stretch> {
+        self.planned.map(|planned| Stretch { start: planned.start, end: planned.end })
+    }
+
+    /// Seconds in the streams' clock.
+    pub fn span(&self, work: &Work<'_>, start: f64) -> (f64, f64) {
+        match self.planned {
+            Some(planned) => (planned.start as f64 * work.frames.unit, planned.end as f64 * work.frames.unit),
+            None => (self.seconds.0 + start, self.seconds.1 + start),
+        }
+    }
+
+    /// The files to make of it.
+    pub fn files(&self, work: &Work<'_>, source: &Streams, start: f64) -> Vec<ClipSpec> {
+        if !self.is_wanted {
+            return Vec::new();
+        }
+        let span = self.span(work, start);
+        let zero = if span.0.is_finite() { span.0 } else { start };
+        let file = |extension: &str, video, sound| ClipSpec {
+            extension: extension.to_owned(),
+            video,
+            sound,
+            stretch: self.stretch(),
+            span,
+            zero,
+        };
+        let formats = &work.recipe.formats;
+        let mut files = Vec::new();
+        if let Some(extension) = &formats.video
+            && work.passes.video != How::None
+        {
+            // Sound that gets a member of its own is not stored twice.
+            let sound = match formats.separate_audio() {
+                Some(_) => SoundSpec::None,
+                None => sound(work, source, extension),
+            };
+            files.push(file(extension, video(work, extension), sound));
+        }
+        if let Some(extension) = formats.separate_audio()
+            && source.sound().is_some()
+        {
+            files.push(file(extension, VideoSpec::None, sound(work, source, extension)));
+        }
+        files
+    }
+
+    pub fn into_made(self, meta: &Fields, work: &Work<'_>) -> Made {
+        let mut fields = meta.clone();
+        fields.extend(self.fields);
+        let Passes { keeps_media, .. } = work.passes;
+        Made {
+            meta: fields,
+            status: if self.is_wanted { Status::Success } else { Status::Filtered },
+            members: self.members,
+            media: work.recipe.formats.video.clone().filter(|_| keeps_media && self.is_wanted),
+        }
+    }
+
+    /// Notes down what a file came to hold.
+    pub fn note(&mut self, video: &StreamSummary, work: &Work<'_>, start: f64) {
+        let cut = match work.passes.video {
+            How::Copy => "copied",
+            How::Smart => "smart",
+            _ => "encoded",
+        };
+        let round = |seconds: f64| ((seconds - start) * 1e6).round() / 1e6;
+        let mut clip = json!({
+            "start": round(video.start),
+            "end": round(video.end),
+            "frames": video.packets,
+            "width": video.width,
+            "height": video.height,
+            "cut": cut,
+        });
+        if let Some(planned) = self.planned {
+            clip["asked"] = json!([planned.asked.0, planned.asked.1]);
+        }
+        self.fields.insert("clip".into(), clip);
+    }
+}
+
+fn video(work: &Work<'_>, extension: &str) -> VideoSpec {
+    match work.passes.video {
+        How::None => VideoSpec::None,
+        How::Copy => VideoSpec::Copy,
+        How::Encode | How::Smart => {
+            VideoSpec::Encode { graph: work.edit.graph(), codec: work.recipe.encoding.video(extension) }
+        }
+    }
+}
+
+/// Copied where nothing has to change and the file can hold it.
+fn sound(work: &Work<'_>, source: &Streams, extension: &str) -> SoundSpec {
+    let Edit { sample_rate, channels, .. } = work.edit;
+    let encoding = &work.recipe.encoding;
+    let is_asked_for = encoding.audio_encoder.is_some() || encoding.audio_bit_rate.is_some();
+    if !work.edit.changes_sound() && !is_asked_for && source.sound_fits(extension) {
+        return SoundSpec::Copy;
+    }
+    SoundSpec::Encode(crate::media::AudioCodec { sample_rate, channels, ..encoding.audio(extension) })
+}

@@ -1,0 +1,92 @@
+//! Which clips a sample becomes.
+
+use serde_json::{Value, json};
+
+use super::outputs::{Fields, Output};
+use super::work::Work;
+use crate::media::Media;
+use crate::sample::{Failure, FailureClass};
+use crate::subsample::clipping::{Precision, Settings};
+use crate::subsample::clips::{Planned, Span, Spans, Style, parse, plan};
+use crate::subsample::{ClipSource, Cut, Work as How};
+
+/// The clips, in the order of the spans that they come of.
+pub fn clips(work: &Work<'_>, source: ClipSource, media: &Media, meta: &Fields) -> Result<Vec<Output>, Failure> {
+    let settings = settings(work)?;
+    let Spans { spans, style } = spans(source, meta)?;
+    let count = spans.len();
+    let outputs = match &work.video {
+        Some(_) => of_frames(work, &settings, spans, style),
+        None => of_sound(&settings, spans, style, media.duration()),
+    };
+    if outputs.is_empty() {
+        let why = match settings.precision {
+            Precision::KeyframeAdjusted => "lie within the video with two keyframes inside",
+            _ => "lie within the video",
+        };
+        let what = format!("no clip is left: none of {count} spans is longer than {} s and {why}", settings.min_length);
+        return Err(Failure::new(FailureClass::NoClips, what));
+    }
+    Ok(outputs)
+}
+
+fn settings(work: &Work<'_>) -> Result<Settings, Failure> {
+    let step = work.recipe.steps.iter().find(|step| step.name == "ClippingSubsampler");
+    let args = step.map_or_else(|| json!({}), |step| step.args.clone());
+    serde_json::from_value(args).map_err(|error| super::broken(&error.to_string()))
+}
+
+fn spans(source: ClipSource, meta: &Fields) -> Result<Spans, Failure> {
+    match source {
+        ClipSource::Column => parse(meta.get("clips").unwrap_or(&Value::Null)),
+        ClipSource::Cuts => {
+            let cuts = meta.get("cuts").and_then(|cuts| cuts.get("cuts_seconds"));
+            let missing = || Failure::new(FailureClass::NoClips, "no clip is left: the sample has no cuts");
+            let cuts = cuts.ok_or_else(missing)?;
+            Ok(Spans { style: Style::Seconds, ..parse(cuts)? })
+        }
+    }
+}
+
+fn of_frames(work: &Work<'_>, settings: &Settings, spans: Vec<Span>, style: Style) -> Vec<Output> {
+    let frames = &work.frames;
+    let rules = settings.rules();
+    let keyframes = if settings.precision == Precision::KeyframeAdjusted { frames.keyframes() } else { Vec::new() };
+    let end = frames.seconds(frames.end);
+    let cut = if work.passes.video == How::Copy { Cut::Copy } else { Cut::Encode };
+    let pieces = spans.into_iter().flat_map(|(start, stop)| match settings.precision {
+        // The last group of pictures ends with the video.
+        Precision::KeyframeAdjusted => rules.split_at_keyframes((start, stop), &keyframes),
+        _ if start >= end => Vec::new(),
+        _ => rules.split((start, stop.min(end))),
+    });
+    let planned = pieces.filter_map(|piece| plan(frames, piece, cut));
+    planned.map(|planned| output(planned, work, cut, style)).collect()
+}
+
+fn output(planned: Planned, work: &Work<'_>, cut: Cut, style: Style) -> Output {
+    let frames = &work.frames;
+    // What is copied is labelled as it is, not as it was asked for.
+    let (start, end) = match cut {
+        Cut::Copy => (frames.seconds(planned.start), frames.seconds(planned.end)),
+        _ => planned.asked,
+    };
+    let fields = Fields::from_iter([("clips".to_owned(), json!([[style.write(tidy(start)), style.write(tidy(end))]]))]);
+    Output { planned: Some(planned), fields, ..Output::whole() }
+}
+
+fn of_sound(settings: &Settings, spans: Vec<Span>, style: Style, duration: Option<f64>) -> Vec<Output> {
+    let end = duration.unwrap_or(f64::INFINITY);
+    let inside = spans.into_iter().filter(|span| span.0 < end).map(|span| (span.0, span.1.min(end)));
+    let pieces = inside.flat_map(|span| settings.rules().split(span));
+    let output = |(start, end): Span| {
+        let clips = json!([[style.write(tidy(start)), style.write(tidy(end))]]);
+        Output { seconds: (start, end), fields: Fields::from_iter([("clips".to_owned(), clips)]), ..Output::whole() }
+    };
+    pieces.map(output).collect()
+}
+
+/// Microseconds are enough, and print short.
+fn tidy(seconds: f64) -> f64 {
+    (seconds * 1e6).round() / 1e6
+}
