@@ -13,6 +13,9 @@
 pub mod audio_rate;
 pub mod clipping;
 pub mod clips;
+pub mod cut_detection;
+#[cfg(feature = "media")]
+pub mod cuts;
 mod edit;
 mod encoding;
 pub mod ffprobe;

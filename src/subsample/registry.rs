@@ -62,6 +62,7 @@ macro_rules! registry {
 registry! {
     "NoOpSubsampler" => noop,
     "FFProbeSubsampler" => ffprobe,
+    "CutDetectionSubsampler" => cut_detection,
     "ClippingSubsampler" => clipping,
     "ResolutionSubsampler" => resolution,
     "FrameSubsampler" => frame,
