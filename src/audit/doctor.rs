@@ -81,6 +81,36 @@ pub fn scratch(folder: &Path, memory_budget: u64) -> Check {
     }
 }
 
+/// Whether a media worker starts, and what holds it in.
+#[cfg(feature = "media")]
+pub fn media_workers() -> Check {
+    use crate::mill::{Limits, Pool, PoolOptions, SandboxLevel};
+    let name = "media workers";
+    let options = PoolOptions {
+        program: Pool::program(),
+        workers: 1,
+        limits: Limits::default(),
+        scratch: std::sync::Arc::new(std::env::temp_dir()),
+        budget: crate::sample::Budget::new(0),
+    };
+    let level = || -> Result<SandboxLevel, Box<dyn std::error::Error>> {
+        let pool = Pool::new(options)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        Ok(runtime.block_on(pool.sandbox())?)
+    };
+    match level() {
+        Ok(level) if level.refuses_reads() && level.refuses_network() => {
+            Check::ok(name, format!("start; sandbox: {level}"))
+        }
+        Ok(level) => Check::warning(
+            name,
+            format!("start; sandbox: {level}"),
+            "hostile media is held in by less; see doc/subsamplers.md",
+        ),
+        Err(error) => Check::failure(name, error.to_string(), "jobs with subsamplers cannot run here"),
+    }
+}
+
 /// The proxies of the environment.
 pub fn proxies() -> Check {
     let names = ["http_proxy", "https_proxy", "all_proxy", "no_proxy"];

