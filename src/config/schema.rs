@@ -45,7 +45,7 @@ pub struct Job {
     pub input_format: InputFormat,
     /// Format of the shards. video2dataset's default is `files`, which this version does not write.
     pub output_format: OutputFormat,
-    /// Modality to member extension, e.g. `{video: mp4}`; one of `video` and `audio`.
+    /// Modality to member extension, e.g. `{video: mp4, audio: m4a}`; `{}`: metadata only.
     pub encode_formats: BTreeMap<String, String>,
     /// `download` or null: accepted for old configs, the work to do is inferred from the rest.
     pub stage: Option<String>,
@@ -53,7 +53,7 @@ pub struct Job {
     pub url_col: String,
     /// Column that holds the captions, written as `.txt` members; null: none.
     pub caption_col: Option<String>,
-    /// Column that holds the spans to cut. Must be null: this version does not clip.
+    /// Column that holds the spans to cut: lists of [start, end], seconds or `HH:MM:SS.f`.
     pub clip_col: Option<String>,
     /// Further columns that go into each sample's `.json` and the sidecar.
     pub save_additional_columns: Vec<String>,
@@ -255,7 +255,7 @@ pub struct Storage {
     /// Digits of shard names.
     #[schemars(range(min = 1, max = 12))]
     pub oom_shard_count: u32,
-    /// Clip by subtitle lines. Must be false: this version does not clip.
+    /// Clip by subtitle lines. Must be false in this version.
     pub captions_are_subtitles: bool,
     /// Write `.json` (and `.txt`) members for failed samples too, as video2dataset does.
     pub failed_samples: bool,

@@ -11,6 +11,7 @@ use super::error::{At, Problem};
 use super::tree::nearest;
 use super::{Config, InputFormat, Job, keys, subsampling};
 use crate::sample::RESERVED_FIELDS;
+use crate::subsample::Recipe;
 
 /// Everything that is wrong with the configuration, by key, without places.
 pub(super) fn problems(config: &Config) -> Vec<Problem> {
@@ -18,7 +19,7 @@ pub(super) fn problems(config: &Config) -> Vec<Problem> {
     subsampling::check(config, &mut found);
     input(&config.job, &mut found);
     columns(&config.job, &mut found);
-    encode_formats(&config.job, &mut found);
+    encode_formats(config, &mut found);
     not_here_yet(config, &mut found);
     times(config, &mut found);
     found.0
@@ -168,7 +169,8 @@ fn columns(job: &Job, found: &mut Found) {
 
 const MODALITIES: [&str; 2] = ["video", "audio"];
 
-fn encode_formats(job: &Job, found: &mut Found) {
+fn encode_formats(config: &Config, found: &mut Found) {
+    let job = &config.job;
     let key = "job.encode_formats";
     for (modality, extension) in &job.encode_formats {
         let key = &format!("job.encode_formats.{modality}");
@@ -191,8 +193,9 @@ fn encode_formats(job: &Job, found: &mut Found) {
             found.add(key, format!("`.{extension}` members hold metadata"), "use a media extension: `mp4`");
         }
     }
-    if job.encode_formats.is_empty() {
-        found.add(key, "nothing to fetch", "write `{video: mp4}`, or leave the key out");
+    let makes_fields = !Recipe::steps(&config.subsampling).is_empty();
+    if job.encode_formats.is_empty() && !makes_fields {
+        found.add(key, "nothing to fetch for", "write `{video: mp4}`, leave the key out, or ask for a subsampler");
     }
 }
 
@@ -206,7 +209,7 @@ fn not_here_yet(config: &Config, found: &mut Found) {
         one_of("job.stage", stage, &STAGES, message, "available: `download`", found);
     }
     if config.storage.captions_are_subtitles {
-        found.add("storage.captions_are_subtitles", "not available in this version: it clips", "set it to false");
+        found.add("storage.captions_are_subtitles", "not available in this version", "set it to false");
     }
     if job.enable_wandb {
         found.add(

@@ -216,7 +216,7 @@ distribution: {distributor: pyspark}
       |                    ^^^^^^^^^^
       = help: set it to null; ranks share the shards by themselves
 
-    job.yaml:8:35: storage.captions_are_subtitles: not available in this version: it clips
+    job.yaml:8:35: storage.captions_are_subtitles: not available in this version
       |
     8 | storage: {captions_are_subtitles: true}
       |                                   ^^^^
@@ -297,7 +297,7 @@ reading: {contact: \"a\\nb\"}
     job.yaml:5:27: job.encode_formats.video: `.json` members hold metadata
     job.yaml:6:20: reading.contact: cannot stand in a `User-Agent` header
     ");
-    insta::assert_snapshot!(refused_briefly("job: {encode_formats: {}}", &[]), @"job.yaml:1:23: job.encode_formats: nothing to fetch");
+    insta::assert_snapshot!(refused_briefly("job: {encode_formats: {}}", &[]), @"job.yaml:1:23: job.encode_formats: nothing to fetch for");
 }
 
 #[test]

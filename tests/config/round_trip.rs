@@ -115,7 +115,7 @@ prop_compose! {
         config.job.wandb_project = wandb_project;
         config.job.input_format = input_format;
         config.job.incremental_mode = incremental_mode;
-        config.subsampling = BTreeMap::from([("NoOpSubsampler".to_owned(), noop)]);
+        config.reading.dataloader_args = Some(noop).filter(|value| !value.is_null());
         config.reading.timeout = timeout;
         config.reading.max_bytes = max_bytes;
         config.reading.max_per_host = max_per_host;
