@@ -21,6 +21,7 @@ pub struct Mill {
     fields: Vec<Column>,
     /// Clips get keys of their own.
     clips: bool,
+    resamples: bool,
     /// Samples with a worker, and those that wait for one so that none is ever idle. The others wait as fetches.
     queue: Semaphore,
 }
@@ -71,8 +72,14 @@ impl Mill {
             recipe: serde_json::to_value(recipe).map_err(|error| JobError::Task { what: error.to_string() })?,
             fields: recipe.fields(),
             clips: recipe.clips.is_some(),
+            resamples: recipe.needs().resample,
             queue: Semaphore::new(workers as usize * 2),
         }))
+    }
+
+    /// Whether the sound of a sample would have to change with its pictures.
+    pub fn changes_sound(&self) -> bool {
+        self.clips || self.resamples
     }
 
     /// Waits for a place in the queue.
@@ -92,7 +99,7 @@ impl Mill {
     pub async fn process(
         &self,
         _place: Place<'_>,
-        whole: OutputSample,
+        whole: &OutputSample,
         media: Payload,
     ) -> Result<Processed, MillError> {
         let request = Request { media, recipe: self.recipe.clone(), meta: whole.meta.clone() };
@@ -100,13 +107,12 @@ impl Mill {
         if let Some(failure) = failure {
             return Ok(Err(failure));
         }
-        let several = outputs.len();
-        let outputs = outputs.into_iter().enumerate().map(|(n, output)| self.output(&whole, n, several, output));
+        let outputs = outputs.into_iter().enumerate().map(|(n, output)| self.output(whole, n, output));
         Ok(Ok(outputs.collect()))
     }
 
     /// Of a worker's fields only those that the recipe makes are taken over: it has read hostile bytes.
-    fn output(&self, whole: &OutputSample, n: usize, _of: usize, output: Output) -> OutputSample {
+    fn output(&self, whole: &OutputSample, n: usize, output: Output) -> OutputSample {
         let mut meta = whole.meta.clone();
         if self.clips {
             meta.insert("key".into(), format!("{}_{n:05}", whole.key()).into());

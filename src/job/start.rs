@@ -11,7 +11,7 @@ use super::feed::Feeder;
 use super::rank::{Ending, Rank, Work, slots};
 use super::{JobError, plan};
 use crate::cluster::{MpiSession, Placement, Stop, open_files};
-use crate::config::{Config, IncrementalMode};
+use crate::config::{Config, IncrementalMode, InputFormat};
 use crate::fetch::Fetcher;
 use crate::ledger::storage::{LocalStorage, Storage};
 use crate::ledger::{Ledger, Mode, Options, Owner, Plan};
@@ -164,6 +164,8 @@ pub fn recipe(config: &Config) -> Recipe {
         formats: Formats::new(&config.job.encode_formats),
         steps: Recipe::steps(&config.subsampling),
         clips: clip_source(config),
+        // A table's column is called `clips` in samples, whatever its own name.
+        clip_field: config.job.clip_col.clone().filter(|_| config.job.input_format == InputFormat::Webdataset),
         encoding: config.encoding.clone(),
     }
 }
@@ -206,6 +208,7 @@ fn feeder(
         window: room.ahead,
         format: SampleFormat::new(plan.columns()),
         keys: plan.keys(),
+        keeps_media: !config.job.encode_formats.is_empty(),
         extension: media_extension(config),
         stop: stop.clone(),
         progress: Arc::clone(progress),

@@ -100,8 +100,7 @@ impl Shared {
 
     /// The shard that `name` is the name of, if the plan has it.
     pub(super) fn shard(&self, name: &str) -> Option<u64> {
-        let shard = name.parse().ok().filter(|shard| *shard < self.plan.shards())?;
-        (self.name(shard) == name).then_some(shard)
+        self.plan.keys().shard_of(name).filter(|shard| *shard < self.plan.shards())
     }
 
     /// The generation at which `shard` is done.

@@ -16,6 +16,8 @@ pub struct Recipe {
     pub steps: Vec<Step>,
     /// Where the spans of the clips come from; none: the sample stays whole.
     pub clips: Option<ClipSource>,
+    /// The field that holds the spans, for [`ClipSource::Column`]; none: `clips`.
+    pub clip_field: Option<String>,
     pub encoding: Encoding,
 }
 
@@ -38,7 +40,7 @@ pub struct Step {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClipSource {
-    /// The field `clips`.
+    /// A field of the sample.
     Column,
     /// The cuts: found in this job, or stored by an earlier one.
     Cuts,

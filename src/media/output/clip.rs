@@ -84,7 +84,7 @@ struct Lane {
 enum Pictures {
     None,
     Copy { stream: usize, zero: i64, is_over: bool, has_key: bool },
-    Encode { filter: VideoFilter, encoder: Option<VideoEncoder>, codec: VideoCodec, zero: i64 },
+    Encode { filter: Box<VideoFilter>, encoder: Option<Box<VideoEncoder>>, codec: VideoCodec, zero: i64 },
 }
 
 enum Sound {
@@ -126,13 +126,13 @@ impl ClipWriter {
                 Pictures::Copy { stream: info.stream, zero: zero_in(info.time_base), is_over: false, has_key: false }
             }
             (VideoSpec::Encode { graph, codec }, Some((info, ..))) => {
-                let filter = VideoFilter::new(FilterSpec {
+                let filter = Box::new(VideoFilter::new(FilterSpec {
                     graph: graph.clone(),
                     rotation: info.rotation,
                     time_base: info.time_base,
                     frame_rate: info.frame_rate,
                     formats: codec.formats.clone(),
-                });
+                }));
                 Pictures::Encode { filter, encoder: None, codec: codec.clone(), zero: zero_in(info.time_base) }
             }
         };
@@ -355,7 +355,7 @@ fn sound(source: &Streams, spec: &ClipSpec, muxer: &Muxer) -> Result<(Sound, Lan
 fn encode(
     pictures: Vec<ffmpeg_next::frame::Video>,
     filter: &mut VideoFilter,
-    encoder: &mut Option<VideoEncoder>,
+    encoder: &mut Option<Box<VideoEncoder>>,
     codec: &VideoCodec,
     global_headers: bool,
     log: &LogLines,
@@ -370,7 +370,7 @@ fn encode(
             lane.ready = Some((open.parameters(), open.time_base()));
             let frame = rate.map_or(1.0, |rate| 1.0 / f64::from(rate) / f64::from(time_base));
             lane.usual_duration = (frame.round() as i64).max(1);
-            *encoder = Some(open);
+            *encoder = Some(Box::new(open));
         }
         let Some(open) = encoder else { continue };
         open.push(picture, &mut |packet| {

@@ -46,7 +46,7 @@ impl Cuts {
             name,
             step,
             score: match settings.detector {
-                Detector::Hash => Score::Hash(Box::new(HashScore::new())),
+                Detector::Hash => Score::Hash(Box::default()),
                 _ => Score::Content(Box::new(ContentScore::new(factor))),
             },
             decide: match settings.detector {

@@ -90,13 +90,17 @@ impl Output {
     }
 
     /// Notes down what a file came to hold.
-    pub fn note(&mut self, video: &StreamSummary, work: &Work<'_>, start: f64) {
+    ///
+    /// What a whole clip of an earlier job becomes keeps its place in the video that it was cut from.
+    pub fn note(&mut self, video: &StreamSummary, work: &Work<'_>, start: f64, meta: &Fields) {
         let cut = match work.passes.video {
             How::Copy => "copied",
             How::Smart => "smart",
             _ => "encoded",
         };
-        let round = |seconds: f64| ((seconds - start) * 1e6).round() / 1e6;
+        let before = meta.get("clip").filter(|_| self.planned.is_none());
+        let place = before.and_then(|clip| clip.get("start")?.as_f64()).unwrap_or(0.0);
+        let round = |seconds: f64| ((seconds - start + place) * 1e6).round() / 1e6;
         let mut clip = json!({
             "start": round(video.start),
             "end": round(video.end),
@@ -105,6 +109,9 @@ impl Output {
             "height": video.height,
             "cut": cut,
         });
+        if let Some(asked) = before.and_then(|clip| clip.get("asked")) {
+            clip["asked"] = asked.clone();
+        }
         if let Some(planned) = self.planned {
             clip["asked"] = json!([planned.asked.0, planned.asked.1]);
         }

@@ -12,7 +12,13 @@ use crate::sample::Failure;
 use crate::subsample::Images as Kind;
 
 /// Makes all members, and the fields of what watched on the way.
-pub fn run(work: &Work<'_>, media: &mut Media, outputs: &mut [Output], outlet: &Outlet<'_>) -> Result<Fields, Failure> {
+pub fn run(
+    work: &Work<'_>,
+    media: &mut Media,
+    outputs: &mut [Output],
+    meta: &Fields,
+    outlet: &Outlet<'_>,
+) -> Result<Fields, Failure> {
     let start = media.start_seconds();
     let source = Streams::of(media);
     let jobs: Vec<Job> = outputs.iter().enumerate().map(|(n, output)| job(n, output, work, &source, start)).collect();
@@ -45,13 +51,13 @@ pub fn run(work: &Work<'_>, media: &mut Media, outputs: &mut [Output], outlet: &
                 clips.frame(&frame, pts)?;
             }
         }
-        store(clips.take_done(), work, start, outputs, outlet)?;
+        store(clips.take_done(), work, (start, meta), outputs, outlet)?;
     }
     if decodes_all && pass.report().frames == 0 {
         return Err(pass.no_frames().into());
     }
     drop(pass);
-    store(clips.finish()?, work, start, outputs, outlet)?;
+    store(clips.finish()?, work, (start, meta), outputs, outlet)?;
     images.store(outputs, outlet)?;
     watching.map_or(Ok(Fields::new()), Watching::finish)
 }
@@ -63,7 +69,7 @@ fn job(index: usize, output: &Output, work: &Work<'_>, source: &Streams, start: 
 fn store(
     done: Vec<Done>,
     work: &Work<'_>,
-    start: f64,
+    (start, meta): (f64, &Fields),
     outputs: &mut [Output],
     outlet: &Outlet<'_>,
 ) -> Result<(), Failure> {
@@ -71,7 +77,7 @@ fn store(
         let Some(output) = outputs.get_mut(index) else { continue };
         for (extension, file) in files {
             if let Some(video) = &file.video {
-                output.note(video, work, start);
+                output.note(video, work, start, meta);
             }
             output.members.push((extension, outlet.store(&file.bytes)?));
         }

@@ -13,7 +13,7 @@ use crate::subsample::{ClipSource, Cut, Work as How};
 /// The clips, in the order of the spans that they come of.
 pub fn clips(work: &Work<'_>, source: ClipSource, media: &Media, meta: &Fields) -> Result<Vec<Output>, Failure> {
     let settings = settings(work)?;
-    let Spans { spans, style } = spans(source, meta)?;
+    let Spans { spans, style } = spans(work, source, meta)?;
     let count = spans.len();
     let outputs = match &work.video {
         Some(_) => of_frames(work, &settings, spans, style),
@@ -36,16 +36,36 @@ fn settings(work: &Work<'_>) -> Result<Settings, Failure> {
     serde_json::from_value(args).map_err(|error| super::broken(&error.to_string()))
 }
 
-fn spans(source: ClipSource, meta: &Fields) -> Result<Spans, Failure> {
+fn spans(work: &Work<'_>, source: ClipSource, meta: &Fields) -> Result<Spans, Failure> {
     match source {
-        ClipSource::Column => parse(meta.get("clips").unwrap_or(&Value::Null)),
+        ClipSource::Column => {
+            let field = work.recipe.clip_field.as_deref().unwrap_or("clips");
+            parse(meta.get(field).unwrap_or(&Value::Null))
+        }
         ClipSource::Cuts => {
-            let cuts = meta.get("cuts").and_then(|cuts| cuts.get("cuts_seconds"));
             let missing = || Failure::new(FailureClass::NoClips, "no clip is left: the sample has no cuts");
-            let cuts = cuts.ok_or_else(missing)?;
-            Ok(Spans { style: Style::Seconds, ..parse(cuts)? })
+            let cuts = meta.get("cuts").ok_or_else(missing)?;
+            match cuts.get("cuts_seconds") {
+                Some(seconds) => Ok(Spans { style: Style::Seconds, ..parse(seconds)? }),
+                None => of_numbers(work, cuts).ok_or_else(missing),
+            }
         }
     }
+}
+
+/// Cuts as video2dataset stores them: numbers of frames, from 0. A frame's own time counts, not its number by a rate.
+fn of_numbers(work: &Work<'_>, cuts: &Value) -> Option<Spans> {
+    let frames = &work.frames;
+    let second = |frame: &Value| {
+        let at = usize::try_from(frame.as_u64()?).ok()?;
+        Some(frames.seconds(frames.times.get(at).copied().unwrap_or(frames.end)))
+    };
+    let span = |pair: &Value| {
+        let [start, end] = pair.as_array()?.as_slice() else { return None };
+        Some((second(start)?, second(end)?))
+    };
+    let spans: Vec<Span> = cuts.get("cuts_original_fps")?.as_array()?.iter().map(span).collect::<Option<_>>()?;
+    Some(Spans { spans: spans.into_iter().filter(|(start, end)| end > start).collect(), style: Style::Seconds })
 }
 
 fn of_frames(work: &Work<'_>, settings: &Settings, spans: Vec<Span>, style: Style) -> Vec<Output> {

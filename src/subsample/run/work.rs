@@ -42,7 +42,8 @@ pub fn run(
         meta.extend(work.watch_alone(&mut media)?);
     }
     let mut outputs = work.outputs(&media, &meta)?;
-    meta.extend(pass::run(&work, &mut media, &mut outputs, outlet)?);
+    let watched = pass::run(&work, &mut media, &mut outputs, &meta, outlet)?;
+    meta.extend(watched);
     Ok(outputs.into_iter().map(|output| output.into_made(&meta, &work)).collect())
 }
 
