@@ -4,10 +4,13 @@
 //! a cell, cuts, subtitles ──parse──► spans ──rules──► pieces ──plan──► stretches of frames
 //! ```
 
+mod literal;
 mod parse;
 mod plan;
 mod rules;
+pub mod subtitles;
 
+pub use literal::literal;
 pub use parse::{Spans, Style, parse};
 pub use plan::{Frames, Planned, plan};
 pub use rules::Rules;
