@@ -5,7 +5,7 @@ use std::fmt;
 use serde_json::Value;
 
 use crate::sample::{Cell, Failure, FailureClass};
-use crate::subsample::clips::literal;
+use crate::subsample::clips::{is_list_of_spans, literal};
 
 use super::{PlanColumn, Role};
 
@@ -164,13 +164,11 @@ fn clips_cell<'a>(text: &'a str, column: &PlanColumn, problem: &mut Problem) -> 
     }
 }
 
-/// A cell of clips whose shape is looked at: a list of [start, end], each a number or a text.
+/// A cell of clips whose shape is looked at: a list of [start, end], or one alone, each a number or a text.
 pub(super) fn checked_clips<'a>(clips: Value, column: &PlanColumn, problem: &mut Problem) -> Cell<'a> {
-    let is_time = |time: &Value| time.is_number() || time.is_string();
-    let is_clip = |clip: &Value| matches!(clip.as_array().map(Vec::as_slice), Some([s, e]) if is_time(s) && is_time(e));
     match &clips {
         Value::Null => return Cell::Null,
-        Value::Array(list) if list.iter().all(is_clip) => {}
+        list if is_list_of_spans(list) => {}
         _ => problem.cell(
             column,
             FailureClass::BadRow,

@@ -7,11 +7,13 @@
 mod literal;
 mod parse;
 mod plan;
+#[cfg(test)]
+mod properties;
 mod rules;
 pub mod subtitles;
 
 pub use literal::literal;
-pub use parse::{Spans, Style, parse};
+pub use parse::{Spans, Style, is_list_of_spans, parse};
 pub use plan::{Frames, Planned, plan};
 pub use rules::Rules;
 

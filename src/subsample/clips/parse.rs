@@ -51,6 +51,20 @@ pub fn parse(value: &Value) -> Result<Spans, Failure> {
     read(value).map_err(|what| Failure::new(FailureClass::NoClips, format!("the clips cannot be used: {what}")))
 }
 
+/// Whether a value has the shape of what [`parse`] reads, whatever its times say. The empty list has.
+pub fn is_list_of_spans(value: &Value) -> bool {
+    fn has_shape(value: &Value, depth: usize) -> bool {
+        let is_time = |time: &Value| time.is_number() || time.is_string();
+        match value.as_array().map(Vec::as_slice) {
+            Some([]) => depth == 0,
+            Some([start, end]) if is_time(start) && is_time(end) => true,
+            Some(items) => depth < MAX_DEPTH && items.iter().all(|item| has_shape(item, depth + 1)),
+            None => false,
+        }
+    }
+    has_shape(value, 0)
+}
+
 fn read(value: &Value) -> Result<Spans, String> {
     let parsed = match value {
         Value::Null => return Err("there are none for this sample".into()),
@@ -160,6 +174,12 @@ mod tests {
         assert_eq!(spans(json!("[[7, 9.5], [0, 1.5], [1, 8]]")), want);
         assert_eq!(spans(json!([[[7, 9.5]], [[0, 1.5], [1, 8]]])), want);
         assert_eq!(spans(json!("(7, 9.5)")), want[..1]);
+        for shaped in [json!([]), json!([7, "9.5"]), json!([[[7, 9.5]], [[0, 1.5], [1, 8]]]), json!([["x", "y"]])] {
+            assert!(is_list_of_spans(&shaped), "{shaped}");
+        }
+        for other in [json!(null), json!("[]"), json!([1]), json!([[1, null]]), json!([[]]), json!([[0, 1], 2])] {
+            assert!(!is_list_of_spans(&other), "{other}");
+        }
         let style = |value| parse(&value).unwrap().style;
         assert_eq!(style(json!([[0, "1"], [2, 3]])), Style::Clock);
         assert_eq!(style(json!("[(0, 1)]")), Style::Seconds);

@@ -164,6 +164,13 @@ mod tests {
     }
 
     #[test]
+    fn cues_of_one_language_stay_apart() {
+        let line = |start: f64, text: &str| json!({"start": start, "end": 4.0, "lines": [text]});
+        let tracks = tracks(&json!({"en": [line(1.0, "both"), line(1.5, "speak")]})).unwrap();
+        assert_eq!(clip_subtitles(&tracks, (0.0, 9.0)).as_array().unwrap().len(), 2);
+    }
+
+    #[test]
     fn spans_are_the_cues_of_the_first_language() {
         let tracks = tracks(&stored()).unwrap();
         let spans = spans(&tracks).unwrap();
