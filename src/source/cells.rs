@@ -5,6 +5,7 @@ use std::fmt;
 use serde_json::Value;
 
 use crate::sample::{Cell, Failure, FailureClass};
+use crate::subsample::clips::{is_list_of_spans, literal};
 
 use super::{PlanColumn, Role};
 
@@ -154,7 +155,7 @@ fn clips_cell<'a>(text: &'a str, column: &PlanColumn, problem: &mut Problem) -> 
     if text.trim().is_empty() {
         return Cell::Null;
     }
-    match parse_clips(text) {
+    match literal(text) {
         Ok(clips) => checked_clips(clips, column, problem),
         Err(error) => {
             problem.cell(column, FailureClass::BadRow, format_args!("not JSON ({error}); want [[start, end], …]"));
@@ -163,25 +164,11 @@ fn clips_cell<'a>(text: &'a str, column: &PlanColumn, problem: &mut Problem) -> 
     }
 }
 
-/// JSON, or the way Python prints a list of lists, which is what pandas writes into a CSV.
-fn parse_clips(text: &str) -> Result<Value, serde_json::Error> {
-    serde_json::from_str(text).or_else(|error| {
-        // Times hold no quotes of their own, so the quotes can simply be exchanged.
-        if text.contains('\'') && !text.contains('"') {
-            serde_json::from_str(&text.replace('\'', "\"")).map_err(|_| error)
-        } else {
-            Err(error)
-        }
-    })
-}
-
-/// A cell of clips whose shape is looked at: a list of [start, end], each a number or a text.
+/// A cell of clips whose shape is looked at: a list of [start, end], or one alone, each a number or a text.
 pub(super) fn checked_clips<'a>(clips: Value, column: &PlanColumn, problem: &mut Problem) -> Cell<'a> {
-    let is_time = |time: &Value| time.is_number() || time.is_string();
-    let is_clip = |clip: &Value| matches!(clip.as_array().map(Vec::as_slice), Some([s, e]) if is_time(s) && is_time(e));
     match &clips {
         Value::Null => return Cell::Null,
-        Value::Array(list) if list.iter().all(is_clip) => {}
+        list if is_list_of_spans(list) => {}
         _ => problem.cell(
             column,
             FailureClass::BadRow,

@@ -103,18 +103,12 @@ impl Settings {
             chain.push(format!("scale={}:{}", size.width, size.height));
         }
         if doing.crop {
-            let cut = Picture {
-                width: width.map_or(size.width, |width| width.min(size.width)),
-                height: height.map_or(size.height, |height| height.min(size.height)),
-            };
+            let cut = Picture { width: cropped(size.width, width), height: cropped(size.height, height) };
             chain.push(format!("crop={}:{}", cut.width, cut.height));
             size = cut;
         }
         if doing.pad {
-            let padded = Picture {
-                width: width.map_or(size.width, |width| width.max(size.width)),
-                height: height.map_or(size.height, |height| height.max(size.height)),
-            };
+            let padded = Picture { width: padded_side(size.width, width), height: padded_side(size.height, height) };
             let (x, y) = match self.pad_position {
                 PadPosition::TopLeft => (0, 0),
                 PadPosition::Center => ((padded.width - size.width) / 2, (padded.height - size.height) / 2),
@@ -150,6 +144,17 @@ fn side(known: u32, other: u32, of: u32) -> u32 {
     let (known, other, of) = (u64::from(known), u64::from(other), u64::from(of.max(1)) * 2);
     let half = (known * other + of / 2) / of;
     u32::try_from(half * 2).unwrap_or(u32::MAX).max(2)
+}
+
+/// A side after cropping. Even, as FFmpeg's `crop` makes it for 4:2:0, where the source has more than one pixel.
+fn cropped(side: u32, wanted: Option<u32>) -> u32 {
+    let side = wanted.map_or(side, |wanted| wanted.min(side));
+    if side < 2 { side } else { side & !1 }
+}
+
+/// A side after padding. Even: FFmpeg's `pad` rounds an odd one down, and then finds no room for the picture.
+fn padded_side(side: u32, wanted: Option<u32>) -> u32 {
+    wanted.map_or(side, |wanted| wanted.max(side)).next_multiple_of(2)
 }
 
 impl Subsampler for Settings {
@@ -224,6 +229,54 @@ mod tests {
         let wide = Settings { width: 320, resize_mode: Modes::List(vec!["scale".into()]), ..Settings::default() };
         assert_eq!(size(&wide, 1920, 800).1, (320, 134));
         assert_eq!(size(&settings(224, "scale"), 2, 10_000).1, (2, 224));
+    }
+
+    /// Runs the chain through the `ffmpeg` program and reads the size that comes out of it.
+    #[cfg(feature = "media")]
+    fn ffmpeg(from: Picture, chain: &str) -> Result<(u32, u32), String> {
+        let source = format!("testsrc=s={}x{}:d=0.04:r=25,format=yuv420p,{chain}", from.width, from.height);
+        let arguments = ["-v", "error", "-f", "lavfi", "-i", &source, "-frames:v", "1", "-f", "framehash", "-"];
+        let output =
+            std::process::Command::new("ffmpeg").args(arguments).output().map_err(|error| error.to_string())?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let size = text.lines().find_map(|line| line.strip_prefix("#dimensions 0: "));
+        let (width, height) = size
+            .and_then(|size| size.split_once('x'))
+            .ok_or_else(|| String::from_utf8_lossy(&output.stderr).into_owned())?;
+        Ok((width.parse().map_err(|_| text.clone())?, height.parse().map_err(|_| text.clone())?))
+    }
+
+    #[cfg(feature = "media")]
+    #[test]
+    fn ffmpeg_makes_the_sizes_that_are_told() {
+        let one = |width: i64, height: i64, modes: &str| Settings {
+            width,
+            height,
+            resize_mode: Modes::Text(modes.into()),
+            ..Settings::default()
+        };
+        let all = [
+            settings(224, "scale"),
+            settings(224, "scale,crop,pad"),
+            settings(224, "crop"),
+            settings(224, "crop,pad"),
+            one(100, -1, "crop"),
+            one(-1, 224, "pad"),
+            one(300, -1, "pad"),
+            one(-1, 224, "scale,pad"),
+        ];
+        for (width, height) in [(175, 99), (98, 176), (1279, 719), (334, 188), (48, 301), (3, 400)] {
+            let from = Picture { width, height };
+            for settings in &all {
+                let (chain, told) = size(settings, width, height);
+                assert_eq!(ffmpeg(from, &chain), Ok(told), "{width}x{height} {chain}");
+                assert!(told.0 % 2 == 0 && told.1 % 2 == 0, "{width}x{height} {chain}");
+            }
+            // The same as FFmpeg works out by itself.
+            let (_, (scaled, _)) = size(&settings(224, "scale"), width, height);
+            let itself = ffmpeg(from, "scale=-2:224").map(|size| size.0);
+            assert!(itself == Ok(scaled) || scaled == 2, "{width}x{height}: {scaled}, {itself:?}");
+        }
     }
 
     #[test]

@@ -174,7 +174,7 @@ fn clips_of_numbers_of_texts_and_as_json_text() {
     stamps.values().append_value([Some("00:00:01.0"), Some("00:00:02.5")]);
     stamps.append(true);
     assert_eq!(clips_table(Arc::new(stamps.finish())).1[0].cells[0], Kept::Json(json!([["00:00:01.0", "00:00:02.5"]])));
-    let (kind, rows) = clips_table(strings([Some("[[1,2]]"), Some("[1,2]")]));
+    let (kind, rows) = clips_table(strings([Some("[[1,2]]"), Some("[1,2,3]")]));
     assert_eq!((kind, &rows[0].cells[0]), (Some(Json), &Kept::Json(json!([[1, 2]]))));
     assert_eq!(rows[1].class(), Some(BadRow));
 }

@@ -109,7 +109,7 @@ fn a_cell_at_the_limit_is_whole() {
 #[test]
 fn clips_that_are_no_clips() {
     let spec = TableSpec { clip_col: Some("clips".into()), ..spec(Tsv) };
-    let table = Table::new("url\tclips\nu\t[[0,1\nu\t[0,1]\nu\t[[0,1,2]]\nu\t\"nope\"\nu\t[[0,null]]\nu\t[[0,1]]\n");
+    let table = Table::new("url\tclips\nu\t[[0,1\nu\t[0,1,2]\nu\t[[0,1,2]]\nu\t\"nope\"\nu\t[[0,null]]\nu\t[[0,1]]\n");
     let rows = table.rows(&spec);
     for row in &rows[..5] {
         assert_eq!(row.class(), Some(BadRow), "{row:?}");

@@ -62,7 +62,7 @@ fn columns_come_in_plan_order_whatever_the_table_has() {
 fn clips_as_json_or_as_python_prints_them() {
     let spec = TableSpec { clip_col: Some("clips".into()), ..spec(Tsv) };
     let table = Table::new(
-        "url\tclips\nu1\t[[0, 1.5], [2, 3]]\nu2\t[['0:00:01.000', '0:00:02.500']]\nu3\t[[\"00:01\",\"00:02\"]]\nu4\t\nu5\t[]\n",
+        "url\tclips\nu1\t[[0, 1.5], [2, 3]]\nu2\t[['0:00:01.000', '0:00:02.500']]\nu3\t[[\"00:01\",\"00:02\"]]\nu4\t\nu5\t[]\nu6\t[(0, 1.5), ('2', '3,5')]\nu7\t[0, 1]\n",
     );
     let rows = table.rows(&spec);
     assert!(rows.iter().all(|row| row.problem.is_none()), "{rows:?}");
@@ -73,6 +73,8 @@ fn clips_as_json_or_as_python_prints_them() {
         Kept::Json(json!([["00:01", "00:02"]])),
         Kept::Null,
         Kept::Json(json!([])),
+        Kept::Json(json!([[0, 1.5], ["2", "3,5"]])),
+        Kept::Json(json!([0, 1])),
     ];
     assert_eq!(clips, want);
 }

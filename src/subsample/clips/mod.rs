@@ -4,11 +4,16 @@
 //! a cell, cuts, subtitles ──parse──► spans ──rules──► pieces ──plan──► stretches of frames
 //! ```
 
+mod literal;
 mod parse;
 mod plan;
+#[cfg(test)]
+mod properties;
 mod rules;
+pub mod subtitles;
 
-pub use parse::{Spans, Style, parse};
+pub use literal::literal;
+pub use parse::{Spans, Style, is_list_of_spans, parse};
 pub use plan::{Frames, Planned, plan};
 pub use rules::Rules;
 

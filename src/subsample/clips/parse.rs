@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::Span;
+use super::{Span, literal};
 use crate::sample::{Failure, FailureClass};
 
 /// Spans in the order in which they are given, and how they were written.
@@ -37,42 +37,84 @@ fn clock(seconds: f64) -> String {
     format!("{:02}:{:02}:{:02}.{millis:03}", whole / 3600, whole / 60 % 60, whole % 60)
 }
 
-/// Reads a list of `[start, end]`, or a single one. Times are seconds as numbers or as text, or `[[HH:]MM:]SS[.f]`.
+/// How deep lists may lie in one another: tables that were grouped put one more around.
+const MAX_DEPTH: usize = 4;
+
+/// Reads a list of `[start, end]`, a single one, lists of such lists, or any of these as text (JSON, or as Python prints
+/// it). Times are seconds as numbers or as text, or `[[HH:]MM:]SS[.f]`, with a comma for the point, too.
+///
+/// The order is kept; spans may overlap. They are written as clock times later if any of them was text.
 ///
 /// # Errors
 /// `no_clips`: something else than that, or a span that ends before it begins.
 pub fn parse(value: &Value) -> Result<Spans, Failure> {
-    let wrong = |what: String| Failure::new(FailureClass::NoClips, format!("the clips cannot be used: {what}"));
-    let list = match value {
-        Value::Null => return Err(wrong("there are none for this sample".into())),
-        Value::Array(list) => list.as_slice(),
-        other => return Err(wrong(format!("{} is no list of [start, end]", brief(other)))),
-    };
-    // One span alone needs no second pair of brackets.
-    let single = [value.clone()];
-    let list = if list.len() == 2 && list.iter().all(|item| !item.is_array()) { &single } else { list };
-    let mut style = Style::Seconds;
-    let mut spans = Vec::with_capacity(list.len());
-    for item in list {
-        let Some([start, end]) = item.as_array().map(Vec::as_slice) else {
-            return Err(wrong(format!("{} is no [start, end]", brief(item))));
-        };
-        if start.is_string() {
-            style = Style::Clock;
-        }
-        let span = (time(start).map_err(&wrong)?, time(end).map_err(&wrong)?);
-        if span.1 <= span.0 {
-            return Err(wrong(format!("{} ends where it begins, or before", brief(item))));
-        }
-        spans.push(span);
-    }
-    if spans.is_empty() {
-        return Err(wrong("the list is empty".into()));
-    }
-    Ok(Spans { spans, style })
+    read(value).map_err(|what| Failure::new(FailureClass::NoClips, format!("the clips cannot be used: {what}")))
 }
 
-fn time(value: &Value) -> Result<f64, String> {
+/// Whether a value has the shape of what [`parse`] reads, whatever its times say. The empty list has.
+pub fn is_list_of_spans(value: &Value) -> bool {
+    fn has_shape(value: &Value, depth: usize) -> bool {
+        let is_time = |time: &Value| time.is_number() || time.is_string();
+        match value.as_array().map(Vec::as_slice) {
+            Some([]) => depth == 0,
+            Some([start, end]) if is_time(start) && is_time(end) => true,
+            Some(items) => depth < MAX_DEPTH && items.iter().all(|item| has_shape(item, depth + 1)),
+            None => false,
+        }
+    }
+    has_shape(value, 0)
+}
+
+fn read(value: &Value) -> Result<Spans, String> {
+    let parsed = match value {
+        Value::Null => return Err("there are none for this sample".into()),
+        Value::String(text) => Some(literal(text).map_err(|_| no_list(value))?),
+        _ => None,
+    };
+    let mut found = Spans { spans: Vec::new(), style: Style::Seconds };
+    collect(parsed.as_ref().unwrap_or(value), 0, &mut found)?;
+    if found.spans.is_empty() {
+        return Err("the list is empty".into());
+    }
+    Ok(found)
+}
+
+fn collect(value: &Value, depth: usize, found: &mut Spans) -> Result<(), String> {
+    let Value::Array(list) = value else {
+        return Err(if depth == 0 { no_list(value) } else { no_span(value) });
+    };
+    match list.as_slice() {
+        items if items.iter().all(Value::is_array) && (depth == 0 || !items.is_empty()) => {
+            if depth == MAX_DEPTH {
+                return Err(no_span(value));
+            }
+            items.iter().try_for_each(|item| collect(item, depth + 1, found))
+        }
+        [start, end] if !start.is_array() && !end.is_array() => {
+            let span = (time(start)?, time(end)?);
+            if span.1 <= span.0 {
+                return Err(format!("{} ends where it begins, or before", brief(value)));
+            }
+            if start.is_string() || end.is_string() {
+                found.style = Style::Clock;
+            }
+            found.spans.push(span);
+            Ok(())
+        }
+        items => Err(no_span(items.iter().find(|item| !item.is_array()).filter(|_| depth == 0).unwrap_or(value))),
+    }
+}
+
+fn no_list(value: &Value) -> String {
+    format!("{} is no list of [start, end]", brief(value))
+}
+
+fn no_span(value: &Value) -> String {
+    format!("{} is no [start, end]", brief(value))
+}
+
+/// Seconds of one time.
+pub(super) fn time(value: &Value) -> Result<f64, String> {
     let seconds = match value {
         Value::Number(number) => number.as_f64(),
         Value::String(text) => clock_time(text.trim()),
@@ -126,6 +168,24 @@ mod tests {
     }
 
     #[test]
+    fn text_and_lists_in_lists() {
+        let want = vec![(7.0, 9.5), (0.0, 1.5), (1.0, 8.0)];
+        assert_eq!(spans(json!("[(7, 9.5), ['0', '00:00:01,5'], (1, 8)]")), want);
+        assert_eq!(spans(json!("[[7, 9.5], [0, 1.5], [1, 8]]")), want);
+        assert_eq!(spans(json!([[[7, 9.5]], [[0, 1.5], [1, 8]]])), want);
+        assert_eq!(spans(json!("(7, 9.5)")), want[..1]);
+        for shaped in [json!([]), json!([7, "9.5"]), json!([[[7, 9.5]], [[0, 1.5], [1, 8]]]), json!([["x", "y"]])] {
+            assert!(is_list_of_spans(&shaped), "{shaped}");
+        }
+        for other in [json!(null), json!("[]"), json!([1]), json!([[1, null]]), json!([[]]), json!([[0, 1], 2])] {
+            assert!(!is_list_of_spans(&other), "{other}");
+        }
+        let style = |value| parse(&value).unwrap().style;
+        assert_eq!(style(json!([[0, "1"], [2, 3]])), Style::Clock);
+        assert_eq!(style(json!("[(0, 1)]")), Style::Seconds);
+    }
+
+    #[test]
     fn rubbish_is_named() {
         for bad in [
             json!(null),
@@ -145,6 +205,11 @@ mod tests {
             json!([[1, null]]),
             json!([["nan", "inf"]]),
             json!({"a": 1}),
+            json!([[0, 1], 2]),
+            json!([[0, 1], []]),
+            json!([[0, 1], [[[[[[2, 3]]]]]]]),
+            json!("[(0, 1.5"),
+            json!("[(0, -1)]"),
         ] {
             let failure = parse(&bad).unwrap_err();
             assert_eq!(failure.class, FailureClass::NoClips, "{bad}");

@@ -16,16 +16,20 @@ pub struct Rules {
 /// What arithmetic on seconds is off by, at most: a millionth.
 const NOISE: f64 = 1e-6;
 
+/// Pieces of one span, at most: a `max_length` far below a frame would fill the memory.
+const MAX_PIECES: f64 = 1e6;
+
 impl Rules {
     /// The pieces of a span: as many of full length as fit, and the rest if it is longer than `min_length`. As
     /// video2dataset does it: full pieces are not held to `min_length`.
     pub fn split(&self, (start, end): Span) -> Vec<Span> {
         let length = end - start;
-        let full = (length / self.max_length + NOISE).floor().min(1e6);
+        let full = (length / self.max_length + NOISE).floor().min(MAX_PIECES);
         let at = |n: f64| start + n * self.max_length;
         let mut pieces: Vec<Span> = (0..full as usize).map(|n| (at(n as f64), at(n as f64 + 1.0).min(end))).collect();
         let rest = (at(full), end);
-        if self.is_long_enough(rest) {
+        // Behind the last piece that is allowed, the rest is no rest.
+        if self.is_long_enough(rest) && full < MAX_PIECES {
             pieces.push(rest);
         }
         pieces.truncate(if self.first_only { 1 } else { usize::MAX });
@@ -84,6 +88,12 @@ mod tests {
     fn noise_makes_no_pieces() {
         assert_eq!(rules(0.0, 0.1).split((0.1, 0.1 + 0.2)).len(), 2);
         assert_eq!(rules(0.3, 9.0).split((0.1, 0.1 + 0.2 + 0.1)), []);
+    }
+
+    #[test]
+    fn no_rest_is_longer_than_a_piece() {
+        let pieces = rules(0.0, 1e-3).split((0.0, 9e6));
+        assert!(pieces.iter().all(|(start, end)| end - start < 2e-3), "{:?}", pieces.last());
     }
 
     #[test]
