@@ -16,7 +16,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         oom_shard_count: 5,
         columns: vec![ColumnSpec::inferred("id"), ColumnSpec::text("caption"), ColumnSpec::text("url")],
         config: Default::default(),
-        names: None,
         created_by: None,
     };
     let start = Instant::now();

@@ -11,8 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::{InspectError, inspect};
 use crate::ledger::Plan;
-use crate::ledger::storage::LocalStorage;
-use crate::sample::{Status, hex};
+use crate::sample::{KeyFormat, Status, hex};
 use crate::sink::outcomes::{SampleOutcome, read_outcomes, row_key};
 use crate::sink::stats::Stats;
 
@@ -44,8 +43,7 @@ pub fn verify(output: &Path, plan: &Plan, full: bool) -> VerifyReport {
     let checked: Vec<Shard> = (0..plan.shards())
         .into_par_iter()
         .map(|id| {
-            let keys = keys.clone();
-            let mut shard = Shard { output, plan, id, name: keys.shard(id), stats: None, findings: Vec::new() };
+            let mut shard = Shard { output, keys, id, name: keys.shard(id), stats: None, findings: Vec::new() };
             shard.check(plan.rows_in(id), full);
             shard
         })
@@ -64,7 +62,7 @@ pub fn verify(output: &Path, plan: &Plan, full: bool) -> VerifyReport {
 
 struct Shard<'a> {
     output: &'a Path,
-    plan: &'a Plan,
+    keys: KeyFormat,
     id: u64,
     name: String,
     stats: Option<Stats>,
@@ -137,19 +135,14 @@ impl Shard<'_> {
             statuses.insert(key, status);
         }
         let accounted: HashSet<&str> = statuses.keys().map(|key| row_key(key)).collect();
-        match self.plan.tar_of(self.id) {
-            Some(_) => self.account_for_tar(&sidecar, &statuses),
-            None => {
-                let (keys, id) = (self.plan.keys(), self.id);
-                for key in (0..rows).map(|row| keys.sample(id, row)) {
-                    if !accounted.contains(key.as_str()) {
-                        self.find(&sidecar, format!("has no row for sample {key}"));
-                    }
-                }
-                if accounted.len() as u64 > u64::from(rows) {
-                    self.find(&sidecar, format!("has {} samples; the plan has {rows}", accounted.len()));
-                }
+        for row in 0..rows {
+            let key = self.keys.sample(self.id, row);
+            if !accounted.contains(key.as_str()) {
+                self.find(&sidecar, format!("has no row for sample {key}"));
             }
+        }
+        if accounted.len() as u64 > u64::from(rows) {
+            self.find(&sidecar, format!("has {} samples; the plan has {rows}", accounted.len()));
         }
         let tar = format!("{}.tar", self.name);
         match inspect(&self.output.join(&tar)) {
@@ -157,37 +150,6 @@ impl Shard<'_> {
             Err(InspectError::Damaged { source, .. }) => self.find(&tar, format!("is damaged: {source}")),
             Err(error) => self.find(&tar, error.to_string()),
         }
-    }
-
-    /// Samples of tars have their own keys, which may hold a clip's number already.
-    fn account_for_tar(&mut self, sidecar: &str, statuses: &BTreeMap<String, String>) {
-        let storage = LocalStorage::new(self.output);
-        let rows = match self.plan.read_shard(&storage, self.id) {
-            Ok(rows) => rows,
-            Err(error) => return self.find(sidecar, format!("cannot be held against the plan: {error}")),
-        };
-        let planned: Vec<&str> = rows.iter().filter_map(|row| row.cells.first()?.as_str()).collect();
-        let known: HashSet<&str> = planned.iter().copied().collect();
-        fn is_of(key: &str) -> Option<&str> {
-            key.rsplit_once('_').map(|(base, _)| base)
-        }
-        let made: HashSet<&str> = statuses
-            .keys()
-            .map(|key| if known.contains(key.as_str()) { key } else { is_of(key).unwrap_or(key) })
-            .collect();
-        for key in planned {
-            if !made.contains(key) {
-                self.find(sidecar, format!("has no row for sample {key}"));
-            }
-        }
-        for key in made.into_iter().filter(|key| !known.contains(key)) {
-            self.find(sidecar, format!("has sample {key}, which the plan does not have"));
-        }
-    }
-
-    /// Whether a success has to have media: not where none was asked for, and not where the input may have had none.
-    fn wants_media(&self) -> bool {
-        self.plan.tar_of(self.id).is_none() && self.plan.config("job.encode_formats") != Some("{}")
     }
 
     fn compare(&mut self, tar: &str, statuses: &BTreeMap<String, String>, samples: &[super::SampleEntry]) {
@@ -203,7 +165,7 @@ impl Shard<'_> {
                 }
                 Some(status) => {
                     let media = sample.members.iter().any(|(ext, _)| ext != "json" && ext != "txt");
-                    if status == Status::Success.as_str() && !media && self.wants_media() {
+                    if status == Status::Success.as_str() && !media {
                         self.find(tar, format!("has no media for sample {}", sample.key));
                     }
                 }

@@ -35,19 +35,19 @@ pub struct Config {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Job {
-    /// Table or tar, folder or pattern of them, or a list. `${VAR}` and a leading `~/` are expanded.
+    /// Table file, folder of tables, or a list of them. `${VAR}` and a leading `~/` are expanded.
     #[serde(deserialize_with = "one_or_many")]
     #[schemars(with = "OneOrMany")]
     pub url_list: Vec<String>,
     /// Folder that the shards are written to. `${VAR}` and a leading `~/` are expanded.
     pub output_folder: PathBuf,
-    /// Format of the input; where it is not given, the names in `url_list` tell (`.parquet`, `.tsv`, `.txt`, `.tar`).
+    /// Format of the tables; where it is not given, the names in `url_list` tell (`.parquet`, `.tsv`, `.txt`).
     pub input_format: InputFormat,
     /// Format of the shards. video2dataset's default is `files`, which this version does not write.
     pub output_format: OutputFormat,
     /// Modality to member extension, e.g. `{video: mp4, audio: m4a}`; `{}`: metadata only.
     pub encode_formats: BTreeMap<String, String>,
-    /// `download`, `subset` or null: accepted for old configs, the work to do is inferred from the rest.
+    /// `download` or null: accepted for old configs, the work to do is inferred from the rest.
     pub stage: Option<String>,
     /// Column that holds the URLs.
     pub url_col: String,
@@ -103,8 +103,6 @@ pub enum InputFormat {
     Csv,
     Tsv,
     Parquet,
-    /// Tars of an earlier job.
-    Webdataset,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

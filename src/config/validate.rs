@@ -94,8 +94,7 @@ fn input(job: &Job, found: &mut Found) {
             );
         }
         let parquet = path.to_ascii_lowercase().ends_with(".parquet");
-        let tar = job.input_format == InputFormat::Webdataset;
-        if (tar || parquet != (job.input_format == InputFormat::Parquet)) && has_table_extension(path) {
+        if parquet != (job.input_format == InputFormat::Parquet) && has_table_extension(path) {
             let format = serde_json::to_string(&job.input_format).unwrap_or_default().replace('"', "");
             found.add_both(
                 "job.input_format",
@@ -131,18 +130,6 @@ fn local_path(key: &str, path: &str, found: &mut Found) {
 }
 
 fn columns(job: &Job, found: &mut Found) {
-    if job.input_format == InputFormat::Webdataset {
-        let taken = |key: &str, found: &mut Found| {
-            found.add(key, "tars have no columns: samples keep all of their fields", "leave it out");
-        };
-        if job.caption_col.is_some() {
-            taken("job.caption_col", found);
-        }
-        if !job.save_additional_columns.is_empty() {
-            taken("job.save_additional_columns", found);
-        }
-        return;
-    }
     if job.url_col.is_empty() {
         found.add("job.url_col", "the column name is empty", "name the column that holds the URLs");
     }
@@ -217,21 +204,9 @@ const DISTRIBUTORS: [&str; 3] = ["multiprocessing", "slurm", "pyspark"];
 
 fn not_here_yet(config: &Config, found: &mut Found) {
     let job = &config.job;
-    let reprocesses = job.input_format == InputFormat::Webdataset;
-    match job.stage.as_deref() {
-        Some("download") if reprocesses => {
-            let help = "leave job.stage out: the input tells";
-            found.add_both("job.stage", "job.input_format", "`download` does not go with tars as input", help);
-        }
-        Some("subset") if !reprocesses && !job.url_list.is_empty() => {
-            let help = "leave job.stage out: the input tells; or give tars as url_list";
-            found.add_both("job.stage", "job.input_format", "`subset` wants tars as input, not a table", help);
-        }
-        _ => {}
-    }
-    if let Some(stage) = job.stage.as_deref().filter(|stage| !["download", "subset"].contains(stage)) {
+    if let Some(stage) = job.stage.as_deref().filter(|stage| *stage != "download") {
         let message = format!("the stage `{stage}` is not available in this version");
-        one_of("job.stage", stage, &STAGES, message, "available: `download`, `subset`", found);
+        one_of("job.stage", stage, &STAGES, message, "available: `download`", found);
     }
     if config.storage.captions_are_subtitles {
         found.add("storage.captions_are_subtitles", "not available in this version", "set it to false");

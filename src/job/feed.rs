@@ -12,7 +12,6 @@ use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
 
-use super::tars::{self, Loaded, Tar};
 use super::writer::{ToWriter, Written};
 use crate::cluster::{Level, Stop};
 use crate::fetch::{self, FetchError, Fetched, Fetcher};
@@ -32,8 +31,6 @@ pub struct Feeder {
     pub window: u32,
     pub format: SampleFormat,
     pub keys: KeyFormat,
-    /// Media members are wanted at all.
-    pub keeps_media: bool,
     /// Extension of the media member, where no worker makes the members.
     pub extension: String,
     #[cfg(feature = "media")]
@@ -47,8 +44,6 @@ pub struct Feeder {
 pub struct ShardFeed {
     pub shard: u64,
     pub rows: Vec<Row>,
-    /// Where the samples lie, if they are those of an earlier job.
-    pub tar: Option<Arc<Tar>>,
     /// First row that is not written yet.
     pub next: u32,
     /// Rows that need no fetching: kept of a committed shard, or finished by an earlier attempt.
@@ -83,7 +78,7 @@ pub enum FeedError {
 impl Feeder {
     /// Hands out all rows, waits for them, and ends when the writer has what it needs or a drain was asked for.
     pub async fn feed(self: &Arc<Self>, feed: ShardFeed) -> FeedResult {
-        let ShardFeed { shard, rows, tar, next, mut kept, writer, mut written, all_out } = feed;
+        let ShardFeed { shard, rows, next, mut kept, writer, mut written, all_out } = feed;
         let mut running: JoinSet<FeedResult> = JoinSet::new();
         let resumed = u64::from(next) + kept.keys().filter(|row| **row >= next).count() as u64;
         Progress::add(&self.progress.rows_resumed, resumed);
@@ -97,8 +92,8 @@ impl Feeder {
                 None => {}
             }
             let Some(slot) = self.slot(row.index, &mut written).await else { break };
-            let (this, writer, tar) = (Arc::clone(self), writer.clone(), tar.clone());
-            running.spawn(async move { this.sample(shard, row, tar, slot, writer).await });
+            let (this, writer) = (Arc::clone(self), writer.clone());
+            running.spawn(async move { this.sample(shard, row, slot, writer).await });
             while let Some(done) = running.try_join_next() {
                 flatten(done)?;
             }
@@ -156,24 +151,8 @@ impl Feeder {
         }
     }
 
-    async fn sample(
-        &self,
-        shard: u64,
-        row: Row,
-        tar: Option<Arc<Tar>>,
-        slot: OwnedSemaphorePermit,
-        writer: Sender<ToWriter>,
-    ) -> FeedResult {
+    async fn sample(&self, shard: u64, row: Row, slot: OwnedSemaphorePermit, writer: Sender<ToWriter>) -> FeedResult {
         let begun = Instant::now();
-        if let Some(tar) = tar {
-            let index = row.index;
-            Progress::add(&self.progress.in_flight, 1);
-            let made = self.stored(tar, row, slot).await;
-            self.progress.in_flight.fetch_sub(1, Ordering::Relaxed);
-            let (outputs, bytes_received) = made?;
-            self.send(&writer, Finished { index, outputs, bytes_received }, begun.elapsed().as_secs_f64());
-            return Ok(());
-        }
         let key = self.keys.sample(shard, row.index);
         Progress::add(&self.progress.in_flight, 1);
         let outcome = guarded(self.fetch(&row)).await;
@@ -204,7 +183,7 @@ impl Feeder {
             let place = mill.place().await;
             drop(slot);
             let whole = self.format.success(key, row, Vec::new());
-            return Ok(match mill.process(place, &whole, payload).await? {
+            return Ok(match mill.process(place, whole, payload).await? {
                 Ok(outputs) => outputs,
                 Err(failure) => vec![self.failed(key, row, Status::FailedToSubsample, failure)],
             });
@@ -212,80 +191,6 @@ impl Feeder {
         drop(slot);
         let member = Member { extension: self.extension.clone(), payload };
         Ok(vec![self.format.success(key, row, vec![member])])
-    }
-
-    /// What becomes of a sample of an earlier job. Nothing of it is lost: what no subsampler changes is carried over.
-    async fn stored(
-        &self,
-        tar: Arc<Tar>,
-        row: Row,
-        slot: OwnedSemaphorePermit,
-    ) -> Result<(Vec<OutputSample>, u64), FeedError> {
-        let source = Arc::clone(&tar);
-        let loaded = tokio::task::spawn_blocking(move || source.load(&row)).await;
-        let loaded = loaded.map_err(|error| FetchError::Scratch(std::io::Error::other(error)))?;
-        let Loaded { mut sample, media, mut others, bytes } = match loaded {
-            Ok(loaded) => loaded,
-            Err(failed) => {
-                let (sample, failure) = *failed;
-                self.failures.log(sample.key(), "", &failure);
-                return Ok((vec![sample], 0));
-            }
-        };
-        if !self.keeps_media {
-            others.retain(|(extension, ..)| !tars::is_media(extension));
-        }
-        #[cfg(feature = "media")]
-        let media = match (&self.mill, media) {
-            (Some(mill), Some(media)) if sample.status == Status::Success => {
-                // Held until a worker's queue has room for it.
-                let place = mill.place().await;
-                drop(slot);
-                let outputs = self.mill_stored((mill, place), &tar, sample, media, &others).await?;
-                return Ok((outputs, bytes));
-            }
-            (_, media) => media,
-        };
-        drop(slot);
-        let media = media.filter(|_| self.keeps_media);
-        sample.members = media.into_iter().chain(others.iter().map(|place| tar.member(place))).collect();
-        Ok((vec![sample], bytes))
-    }
-
-    #[cfg(feature = "media")]
-    async fn mill_stored(
-        &self,
-        (mill, place): (&super::mill::Mill, super::mill::Place<'_>),
-        tar: &Tar,
-        mut sample: OutputSample,
-        media: Member,
-        others: &[tars::Place],
-    ) -> Result<Vec<OutputSample>, FeedError> {
-        let apart = !tars::is_sound(&media.extension) && others.iter().any(|(extension, ..)| tars::is_sound(extension));
-        let made = if apart && mill.changes_sound() {
-            let what = "the sample's sound is a member of its own, which cannot be cut or resampled together with its \
-                        pictures: do it in the job that takes the sound out of the video";
-            Err(Failure::new(FailureClass::NoAudio, what))
-        } else {
-            mill.process(place, &sample, media.payload).await?
-        };
-        let mut outputs = match made {
-            Ok(outputs) => outputs,
-            Err(failure) => {
-                self.failures.log(sample.key(), "", &failure);
-                tars::fail(&mut sample, Status::FailedToSubsample, &failure);
-                return Ok(vec![sample]);
-            }
-        };
-        for output in outputs.iter_mut().filter(|output| output.status == Status::Success) {
-            for place in others {
-                // What was made anew takes the place of what was there.
-                if !output.members.iter().any(|member| member.extension == place.0) {
-                    output.members.push(tar.member(place));
-                }
-            }
-        }
-        Ok(outputs)
     }
 
     async fn fetch(&self, row: &Row) -> Result<Fetched, FetchError> {

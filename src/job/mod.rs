@@ -19,7 +19,6 @@ mod rank;
 mod retry;
 mod start;
 mod summary;
-mod tars;
 mod writer;
 
 pub use error::JobError;

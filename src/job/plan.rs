@@ -1,6 +1,5 @@
 //! The plan of a job: made once, from its tables; checked by every later start.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,8 +46,7 @@ pub struct InputSummary {
 /// Reads all inputs and counts; writes nothing.
 pub fn summarize(config: &Config) -> Result<PlanSummary, JobError> {
     let spec = TableSpec::from(&config.job);
-    let per_shard = per_shard(config);
-    shard_names(config, &find_inputs(config)?)?;
+    let per_shard = config.storage.number_sample_per_shard;
     let mut summary = PlanSummary { inputs: Vec::new(), rows: 0, shards: 0, rows_per_shard: per_shard, bad_rows: 0 };
     for path in find_inputs(config)? {
         let mut bad = 0;
@@ -71,48 +69,6 @@ pub fn summarize(config: &Config) -> Result<PlanSummary, JobError> {
     Ok(summary)
 }
 
-/// Rows of a shard at most. A tar stays a shard, whatever it holds.
-fn per_shard(config: &Config) -> u32 {
-    match config.job.input_format {
-        InputFormat::Webdataset => u32::MAX,
-        _ => config.storage.number_sample_per_shard,
-    }
-}
-
-/// The names of the shards where they keep those of their tars.
-///
-/// # Errors
-/// Two tars of one name, or a name that cannot be a shard's.
-fn shard_names(config: &Config, inputs: &[PathBuf]) -> Result<Option<Vec<String>>, JobError> {
-    if config.job.input_format != InputFormat::Webdataset {
-        return Ok(None);
-    }
-    let refused = |message: String| JobError::Refused { message, usage: true };
-    let mut seen = HashMap::new();
-    let mut names = Vec::with_capacity(inputs.len());
-    for path in inputs {
-        let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
-        if stem.is_empty() || !stem.chars().all(plain) {
-            let what = "a shard keeps its tar's name, which may have letters, digits, `_` and `-` only: rename it";
-            return Err(refused(format!("{}: {what}", path.display())));
-        }
-        if let Some(first) = seen.insert(stem.to_owned(), path) {
-            let what = "have the same name, and so would their shards: reprocess their folders into different ones";
-            return Err(refused(format!("{} and {} {what}", first.display(), path.display())));
-        }
-        names.push(stem.to_owned());
-    }
-    // What an output folder's own tars are read from must not be written to.
-    let output = std::fs::canonicalize(&config.job.output_folder).ok();
-    let inside =
-        |path: &&PathBuf| std::fs::canonicalize(path).ok().and_then(|path| path.parent().map(Path::to_owned)) == output;
-    if let Some(path) = inputs.iter().find(inside).filter(|_| output.is_some()) {
-        return Err(refused(format!("{} lies in the output folder: choose another output_folder", path.display())));
-    }
-    Ok(Some(names))
-}
-
 /// Makes the plan, or finds it made and checks that this run is the one that was planned. `None`: told to stop.
 ///
 /// Any number of processes may call it at once; exactly one plans.
@@ -124,13 +80,8 @@ pub fn ensure(
     owner: &Owner,
     stop: &Stop,
 ) -> Result<Option<Plan>, JobError> {
-    let names = shard_names(config, inputs)?;
+    let planning = Planning { config, inputs, storage, owner, stop, table: TableSpec::from(&config.job) };
     let mode = config.job.incremental_mode;
-    if mode == IncrementalMode::RetryFailed && names.is_some() {
-        let message = "incremental_mode: retry_failed fetches again, and tars are not fetched: reprocess them into a new \
-                       output_folder, or retry in the job that fetched them";
-        return Err(JobError::Refused { message: message.into(), usage: true });
-    }
     if mode == IncrementalMode::Overwrite && placement.world > 1 && placement.job.is_none() {
         return Err(JobError::Refused {
             message:
@@ -140,7 +91,6 @@ pub fn ensure(
             usage: true,
         });
     }
-    let planning = Planning { config, inputs, storage, owner, stop, table: TableSpec::from(&config.job), names };
     loop {
         match planning.once() {
             Err(JobError::Ledger(LedgerError::PlannedByAnother)) => {}
@@ -156,8 +106,6 @@ struct Planning<'a> {
     owner: &'a Owner,
     stop: &'a Stop,
     table: TableSpec,
-    /// Of the shards, where they keep those of their tars.
-    names: Option<Vec<String>>,
 }
 
 impl Planning<'_> {
@@ -244,10 +192,7 @@ impl Planning<'_> {
             let now = self.fingerprint(path, planned)?;
             let prefix_sha256 = match planned {
                 // Parquet's index stands at its end: a longer file shares no meaningful prefix.
-                Some(planned)
-                    if now.size > planned.size
-                        && !matches!(self.table.format, InputFormat::Parquet | InputFormat::Webdataset) =>
-                {
+                Some(planned) if now.size > planned.size && self.table.format != InputFormat::Parquet => {
                     source::ends_at_line(path, planned.size)?
                         .then(|| source::hash_prefix(path, planned.size))
                         .transpose()?
@@ -299,8 +244,7 @@ impl Planning<'_> {
         // The plan has fields of its own for these.
         config.retain(|key, _| !["storage.number_sample_per_shard", "storage.oom_shard_count"].contains(&key.as_str()));
         PlanSpec {
-            number_sample_per_shard: per_shard(self.config),
-            names: self.names.clone(),
+            number_sample_per_shard: self.config.storage.number_sample_per_shard,
             oom_shard_count: self.config.storage.oom_shard_count,
             columns,
             config,

@@ -1,13 +1,11 @@
 //! What a shard needs before its first sample is fetched: its rows, what an earlier attempt left, what is kept.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use super::JobError;
 use super::feed::Kept;
 use super::rank::Rank;
 use super::retry;
-use super::tars::Tar;
 use super::writer::{Recovered, recover};
 use crate::ledger::Lease;
 use crate::sample::Row;
@@ -15,7 +13,6 @@ use crate::sample::Row;
 /// A shard that is ready to be fed.
 pub struct Prepared {
     pub rows: Vec<Row>,
-    pub tar: Option<Arc<Tar>>,
     pub row_count: u32,
     pub recovered: Recovered,
     pub kept: HashMap<u32, Kept>,
@@ -24,7 +21,6 @@ pub struct Prepared {
 /// Reads the shard's rows and all that need not be done again. Blocks on the file system.
 pub fn prepare(rank: &Rank, lease: &Lease) -> Result<Prepared, JobError> {
     let rows = rank.work.plan.read_shard(rank.work.storage.as_ref(), lease.shard())?;
-    let tar = rank.work.plan.tar_of(lease.shard()).map(Tar::open).transpose()?.map(Arc::new);
     let recovered = recover(lease)?;
     let mut kept = HashMap::new();
     if lease.retry().is_some() {
@@ -43,5 +39,5 @@ pub fn prepare(rank: &Rank, lease: &Lease) -> Result<Prepared, JobError> {
         );
     }
     let row_count = u32::try_from(rows.len()).unwrap_or(u32::MAX);
-    Ok(Prepared { rows, tar, row_count, recovered, kept })
+    Ok(Prepared { rows, row_count, recovered, kept })
 }

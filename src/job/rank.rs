@@ -9,7 +9,6 @@ use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::feed::{FeedError, Feeder, ShardFeed};
-use super::tars::Tar;
 use super::writer::{ShardEnd, ShardJob, Written, cut_off, write_shard};
 use super::{JobError, prepare};
 use crate::cluster::{Level, Placement, Stop};
@@ -184,14 +183,13 @@ impl Rank {
             shard,
             next: prepared.recovered.next,
             rows: prepared.rows,
-            tar: prepared.tar.clone(),
             kept: prepared.kept,
             writer: to_writer,
             written,
             all_out,
         };
         let job = ShardJob {
-            context: self.context_of(prepared.tar.as_deref()),
+            context: Arc::clone(&self.context),
             lease,
             rows: prepared.row_count,
             heartbeat,
@@ -212,14 +210,6 @@ impl Rank {
             error => JobError::Scratch { folder: self.scratch(), why: error.to_string() },
         })?;
         end
-    }
-
-    /// A shard's sidecar has the columns of the one that it comes of.
-    fn context_of(&self, tar: Option<&Tar>) -> Arc<ShardContext> {
-        let Some(tar) = tar else { return Arc::clone(&self.context) };
-        let (columns, behind) = tar.columns.clone();
-        let added = behind.into_iter().chain(self.context.added.iter().cloned()).collect();
-        Arc::new(ShardContext { columns, added, ..(*self.context).clone() })
     }
 
     fn most_open(&self) -> usize {

@@ -100,7 +100,8 @@ impl Shared {
 
     /// The shard that `name` is the name of, if the plan has it.
     pub(super) fn shard(&self, name: &str) -> Option<u64> {
-        self.plan.keys().shard_of(name).filter(|shard| *shard < self.plan.shards())
+        let shard = name.parse().ok().filter(|shard| *shard < self.plan.shards())?;
+        (self.name(shard) == name).then_some(shard)
     }
 
     /// The generation at which `shard` is done.

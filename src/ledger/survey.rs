@@ -23,11 +23,11 @@ pub struct LeaseInfo {
 /// The latest lease of every shard that has one, by shard.
 pub fn survey(storage: &dyn Storage, plan: &Plan) -> Result<Vec<LeaseInfo>> {
     let files = found(storage.list(names::LEASES_DIR))?.unwrap_or_default();
-    let keys = plan.keys();
     let mut latest: BTreeMap<u64, (&str, AttemptId)> = BTreeMap::new();
     for file in &files {
         let Some(Entry::Lease { name, id }) = Entry::parse(file) else { continue };
-        if let Some(shard) = keys.shard_of(name) {
+        let shard = name.parse().ok().filter(|shard| plan.keys().shard(*shard) == name);
+        if let Some(shard) = shard {
             let known = latest.entry(shard).or_insert((name, id));
             known.1 = known.1.max(id);
         }

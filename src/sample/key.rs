@@ -1,17 +1,13 @@
 //! Shard names and sample keys, as video2dataset writes them.
 
-use std::sync::Arc;
-
 /// Formats shard names and sample keys.
 ///
 /// A shard's name is its id zero-padded to `oom_shard_count` digits. A key is `shard * 10^d + row`, zero-padded to
 /// `oom_shard_count + d` digits, where `d = ceil(log10(number_sample_per_shard))`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeyFormat {
     shard_digits: usize,
     row_digits: usize,
-    /// Of shards that keep the names of the tars that they come of.
-    names: Option<Arc<[String]>>,
 }
 
 impl KeyFormat {
@@ -19,37 +15,15 @@ impl KeyFormat {
         let last = number_sample_per_shard.max(1) - 1;
         // ceil(log10(n)) = number of decimal digits of n - 1, and 0 for n = 1.
         let row_digits = if last == 0 { 0 } else { last.ilog10() as usize + 1 };
-        Self { shard_digits: oom_shard_count as usize, row_digits, names: None }
-    }
-
-    /// Shards with names of their own, by id.
-    pub fn named(names: Arc<[String]>) -> Self {
-        Self { shard_digits: 0, row_digits: 0, names: Some(names) }
-    }
-
-    /// The names, where shards have their own.
-    pub fn names(&self) -> Option<&[String]> {
-        self.names.as_deref()
+        Self { shard_digits: oom_shard_count as usize, row_digits }
     }
 
     /// The shard's name, without extension: `00007`.
     pub fn shard(&self, shard: u64) -> String {
-        if let Some(names) = &self.names {
-            let name = usize::try_from(shard).ok().and_then(|shard| names.get(shard));
-            return name.cloned().unwrap_or_default();
-        }
         format!("{shard:0width$}", width = self.shard_digits)
     }
 
-    /// The shard of this name, where it is one.
-    pub fn shard_of(&self, name: &str) -> Option<u64> {
-        match &self.names {
-            Some(names) => names.iter().position(|known| known == name).map(|shard| shard as u64),
-            None => name.parse().ok().filter(|shard| self.shard(*shard) == name),
-        }
-    }
-
-    /// The sample's key: `000070002`. Samples of tars have their own.
+    /// The sample's key: `000070002`.
     pub fn sample(&self, shard: u64, row: u32) -> String {
         let value = u128::from(shard) * 10u128.pow(self.row_digits as u32) + u128::from(row);
         format!("{value:0width$}", width = self.shard_digits + self.row_digits)

@@ -18,4 +18,3 @@ pub use json::pretty_ascii;
 pub use order::Reorder;
 pub use sample::{Finished, Member, OutputSample, SampleFormat};
 pub use shard::{JOURNAL, Resumed, SIDECAR, Saved, ShardContext, ShardWriter, TAR};
-pub use sidecar::SAMPLE_FIELDS;

@@ -48,7 +48,6 @@ fn extension(format: InputFormat) -> &'static str {
         InputFormat::Csv => "csv",
         InputFormat::Tsv => "tsv",
         InputFormat::Parquet => "parquet",
-        InputFormat::Webdataset => "tar",
     }
 }
 
@@ -62,8 +61,6 @@ fn expand(entry: &str, format: InputFormat, files: &mut Files) -> Result<(), Sou
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             if entry.contains("://") {
                 Err(SourceError::Remote { url: entry.to_owned() })
-            } else if let Some(entries) = super::braces::expand(entry) {
-                entries.iter().try_for_each(|entry| expand(entry, format, files))
             } else if entry.contains(['*', '?', '[']) {
                 expand_pattern(entry, files)
             } else {

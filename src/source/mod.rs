@@ -11,14 +11,12 @@
 //!
 //! A further format is one more reader beside these, and one more arm in [`read_from`] and [`kinds`].
 
-mod braces;
 mod cells;
 mod columnar;
 mod error;
 mod fingerprint;
 mod inputs;
 mod spec;
-mod tars;
 mod text;
 
 use std::path::Path;
@@ -97,17 +95,12 @@ pub fn read_from<E>(
     let read = match spec.format {
         InputFormat::Txt | InputFormat::Csv | InputFormat::Tsv => text::read(path, spec, options, sink)?,
         InputFormat::Parquet => columnar::read(path, spec, options, sink)?,
-        InputFormat::Webdataset => {
-            tars::check(path)?;
-            Read { rows: tars::read(path, options.skip_rows, sink)?, sha256: None }
-        }
     };
     let after = fingerprint_quick(path)?;
     if before != after {
         return Err(SourceError::Changed { path: path.to_owned() }.into());
     }
-    // A shard may have lost all of its samples to a filter.
-    if read.rows == 0 && spec.format != InputFormat::Webdataset {
+    if read.rows == 0 {
         return Err(SourceError::Empty { path: path.to_owned() }.into());
     }
     Ok(InputStats { rows: read.rows, bytes: before.size, mtime_ns: before.mtime_ns, sha256: read.sha256 })
@@ -124,7 +117,6 @@ pub fn kinds(path: &Path, spec: &TableSpec) -> Result<Vec<Option<ColumnKind>>, S
     match spec.format {
         InputFormat::Txt | InputFormat::Csv | InputFormat::Tsv => text::check_header(path, spec)?,
         InputFormat::Parquet => return columnar::kinds(path, spec),
-        InputFormat::Webdataset => tars::check(path)?,
     }
     Ok(columns(spec).iter().map(|column| column.fixed).collect())
 }

@@ -51,9 +51,6 @@ pub struct PlanColumn {
 
 /// The plan's columns in their order: additional columns, then `clips`, `caption`, `url`, as far as configured.
 pub fn columns(spec: &TableSpec) -> Vec<PlanColumn> {
-    if spec.format == InputFormat::Webdataset {
-        return tar_columns();
-    }
     let column = |name: &str, source: &str, role, fixed| PlanColumn {
         name: name.to_owned(),
         source_name: source.to_owned(),
@@ -71,17 +68,6 @@ pub fn columns(spec: &TableSpec) -> Vec<PlanColumn> {
     all
 }
 
-/// Of a tar: the sample's key, and where its members lie. Its fields stand in its own JSON.
-fn tar_columns() -> Vec<PlanColumn> {
-    let column = |name: &str, fixed| PlanColumn {
-        name: name.to_owned(),
-        source_name: name.to_owned(),
-        role: Role::Additional,
-        fixed: Some(fixed),
-    };
-    vec![column("key", ColumnKind::String), column("members", ColumnKind::Json)]
-}
-
 impl TableSpec {
     /// Refuses column choices that no table can satisfy.
     ///
@@ -89,9 +75,6 @@ impl TableSpec {
     /// [`SourceError::Columns`]: a name that clashes with another field of the samples, or columns of a txt.
     pub fn check(&self) -> Result<(), SourceError> {
         let refuse = |message: String| Err(SourceError::Columns { message });
-        if self.format == InputFormat::Webdataset {
-            return Ok(());
-        }
         if self.format == InputFormat::Txt {
             let wanted = self.caption_col.iter().chain(&self.clip_col).chain(&self.additional).next();
             return match wanted {

@@ -55,7 +55,6 @@ pub fn spec(rows_per_shard: u32) -> PlanSpec {
         oom_shard_count: 5,
         columns: vec![ColumnSpec::inferred("id"), ColumnSpec::text("url")],
         config: BTreeMap::from([("subsampling".to_owned(), "{}".to_owned())]),
-        names: None,
         created_by: Some("slurm:1".into()),
     }
 }

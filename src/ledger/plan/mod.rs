@@ -10,7 +10,7 @@ mod spec;
 mod writer;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -51,9 +51,6 @@ pub(super) struct PlanFile {
     created_by: Option<String>,
     /// Random: tells two processes that planned the same apart.
     writer: String,
-    /// Names of the shards, where they are no numbers.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    names: Option<Vec<String>>,
 }
 
 /// What a later revision remembers of an earlier one.
@@ -81,22 +78,16 @@ impl PlanFile {
         let numbers = (self.version, self.number_sample_per_shard, self.oom_shard_count);
         let json = serde_json::to_vec(&(numbers, &self.columns, &self.config, inputs, segments))
             .map_err(|source| LedgerError::Json { what: "the plan", source })?;
-        let mut hasher = Sha256::new_with_prefix(json);
-        // Plans without them keep the hash that they always had.
-        if let Some(names) = &self.names {
-            names.iter().for_each(|name| hasher.update(format!("{name}\n")));
-        }
-        Ok(hex(&hasher.finalize()))
+        Ok(hex(&Sha256::digest(json)))
     }
 }
 
 /// A published plan.
 #[derive(Debug)]
 pub struct Plan {
-    file: Box<PlanFile>,
+    file: PlanFile,
     /// Read when first needed, one per segment.
     indexes: Vec<OnceLock<Vec<segment::Entry>>>,
-    names: Option<Arc<[String]>>,
 }
 
 impl Plan {
@@ -122,8 +113,7 @@ impl Plan {
 
     fn new(file: PlanFile) -> Self {
         let indexes = file.segments.iter().map(|_| OnceLock::new()).collect();
-        let names = file.names.clone().map(Into::into);
-        Self { file: Box::new(file), indexes, names }
+        Self { file, indexes }
     }
 
     /// Number of shards; their ids are 0 up to it.
@@ -166,24 +156,8 @@ impl Plan {
         &self.file.inputs
     }
 
-    /// The input that a shard's rows come of, where shards have names of their own: one shard is then one input.
-    pub fn tar_of(&self, shard: u64) -> Option<&str> {
-        self.names.as_ref()?;
-        let holds = |part: &Part| shard >= part.first_shard && shard < part.first_shard + part.shards;
-        let input = self.file.inputs.iter().find(|input| input.parts.iter().any(holds))?;
-        Some(&input.fingerprint.path)
-    }
-
-    /// What decides the output's bytes, by key of the config, as JSON text.
-    pub fn config(&self, key: &str) -> Option<&str> {
-        self.file.config.get(key).map(String::as_str)
-    }
-
     pub fn keys(&self) -> KeyFormat {
-        match &self.names {
-            Some(names) => KeyFormat::named(Arc::clone(names)),
-            None => KeyFormat::new(self.file.oom_shard_count, self.file.number_sample_per_shard),
-        }
+        KeyFormat::new(self.file.oom_shard_count, self.file.number_sample_per_shard)
     }
 
     pub fn number_sample_per_shard(&self) -> u32 {

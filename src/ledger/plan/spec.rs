@@ -35,8 +35,6 @@ pub struct PlanSpec {
     pub columns: Vec<ColumnSpec>,
     /// The parts of the config that change the output, by their key (`subsampling`, `job.encode_formats`), as JSON text.
     pub config: BTreeMap<String, String>,
-    /// Names of the shards, one for each input, each of which becomes one; none: numbers.
-    pub names: Option<Vec<String>>,
     /// The job that plans.
     pub created_by: Option<String>,
 }

@@ -53,8 +53,6 @@ pub struct PlanWriter {
     buffer: Vec<u8>,
     rows_in_shard: u32,
     part: Part,
-    /// Of the shards, by input, where they have names of their own.
-    input_names: Option<Vec<String>>,
 }
 
 #[derive(Debug)]
@@ -86,11 +84,7 @@ impl PlanWriter {
         if found(storage.size(super::overwrite::OLD_PLAN))?.is_some() {
             return Err(LedgerError::HalfOverwritten);
         }
-        let keys = match &spec.names {
-            Some(names) => KeyFormat::named(names.clone().into()),
-            None => KeyFormat::new(spec.oom_shard_count, spec.number_sample_per_shard),
-        };
-        foreign::refuse(&*storage, &keys)?;
+        foreign::refuse(&*storage, KeyFormat::new(spec.oom_shard_count, spec.number_sample_per_shard))?;
         foreign::probe(&*storage)?;
         let columns = spec.columns.into_iter().map(|ColumnSpec { name, fixed }| Tracked {
             name,
@@ -113,9 +107,8 @@ impl PlanWriter {
             segments: Vec::new(),
             created_by: spec.created_by,
             writer: new_writer(),
-            names: spec.names.is_some().then(Vec::new),
         };
-        Ok(Self { input_names: spec.names, ..Self::new(storage, file, columns, VecDeque::new())? })
+        Self::new(storage, file, columns, VecDeque::new())
     }
 
     /// Starts the next revision of a plan: earlier inputs must be as planned, or have grown at their end. Returns what
@@ -137,13 +130,13 @@ impl PlanWriter {
             kinds: Kinds::default(),
         });
         let columns = columns.collect();
-        let mut file = (*plan.file).clone();
+        let mut file = plan.file.clone();
         file.revision += 1;
         file.previous.push(Revision { hash: std::mem::take(&mut file.hash), shards: file.shards });
         file.created_by = spec.created_by;
         file.writer = new_writer();
         let targets = todo.iter().map(|todo| todo.input).collect();
-        Ok((Self { input_names: spec.names, ..Self::new(storage, file, columns, targets)? }, todo))
+        Ok((Self::new(storage, file, columns, targets)?, todo))
     }
 
     fn new(storage: Arc<dyn Storage>, file: PlanFile, columns: Vec<Tracked>, targets: VecDeque<usize>) -> Result<Self> {
@@ -162,7 +155,6 @@ impl PlanWriter {
             buffer,
             rows_in_shard: 0,
             part,
-            input_names: None,
         })
     }
 
@@ -244,9 +236,6 @@ impl PlanWriter {
         let full = segment.len() >= self.segment_bytes;
         self.buffer.clear();
         self.part.rows += u64::from(self.rows_in_shard);
-        if let (Some(names), Some(by_input)) = (&mut self.file.names, &self.input_names) {
-            names.push(by_input.get(self.file.inputs.len()).cloned().unwrap_or_default());
-        }
         self.part.shards += 1;
         self.file.rows += u64::from(self.rows_in_shard);
         self.file.shards += 1;
