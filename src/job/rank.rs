@@ -128,8 +128,8 @@ impl Rank {
             Next::Take(lease) => return self.open(*lease, shards).await.map(|()| None),
             Next::Complete if shards.is_empty() => return Ok(Some(Ending::Complete { too_many_failed: false })),
             Next::GaveUp(given_up) if shards.is_empty() => {
-                let keys = self.work.plan.keys();
-                let shards = given_up.into_iter().map(|given_up| (keys.shard(given_up.shard), given_up.error));
+                let plan = &self.work.plan;
+                let shards = given_up.into_iter().map(|given_up| (plan.shard_name(given_up.shard), given_up.error));
                 return Ok(Some(Ending::GaveUp { shards: shards.collect() }));
             }
             Next::Complete | Next::GaveUp(_) => Duration::from_secs(1),
