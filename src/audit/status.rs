@@ -61,7 +61,12 @@ pub fn status(output: &Path, storage: &dyn Storage, plan: &Plan) -> Result<Statu
             (name, read.ok().map(|bytes| serde_json::from_slice(&bytes).ok()))
         })
         .collect();
-    let mut report = StatusReport { shards: plan.shards(), rows: plan.rows(), rows_known: !plan.is_named(), ..StatusReport::default() };
+    let mut report = StatusReport {
+        shards: plan.shards(),
+        rows: plan.rows(),
+        rows_known: !plan.is_named(),
+        ..StatusReport::default()
+    };
     let (mut first, mut last) = (f64::INFINITY, f64::NEG_INFINITY);
     for (name, record) in records {
         match record {

@@ -36,6 +36,8 @@ pub enum JobError {
     WriterGone { shard: String },
     #[error("the committed shard {shard} cannot be read back: {reason}; check it with `clipmill verify`")]
     Unreadable { shard: String, reason: String },
+    #[error("the input of shard {shard} cannot be used: {reason}")]
+    Input { shard: String, reason: String },
     /// The plan, the folder and the config do not go together.
     #[error("{message}")]
     Refused { message: String, usage: bool },
@@ -47,7 +49,10 @@ impl JobError {
             JobError::Ledger(error) => error.class(),
             JobError::Storage(error) => error.class(),
             JobError::Sink(error) => error.class(),
-            JobError::WriterGone { .. } | JobError::Task { .. } | JobError::Unreadable { .. } => Class::Shard,
+            JobError::WriterGone { .. }
+            | JobError::Task { .. }
+            | JobError::Unreadable { .. }
+            | JobError::Input { .. } => Class::Shard,
             JobError::Source(_)
             | JobError::Fetch(_)
             | JobError::Scratch { .. }

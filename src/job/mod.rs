@@ -17,6 +17,7 @@ mod rank;
 mod retry;
 mod start;
 mod summary;
+mod tars;
 mod writer;
 
 pub use error::JobError;

@@ -53,6 +53,8 @@ pub struct Work {
     pub stop: Stop,
     pub storage: Arc<dyn Storage>,
     pub plan: Arc<Plan>,
+    /// In the order of the plan's inputs.
+    pub inputs: Vec<PathBuf>,
     pub ledger: Mutex<Ledger>,
     pub progress: Arc<Progress>,
 }
@@ -187,12 +189,14 @@ impl Rank {
             writer: to_writer,
             written,
             all_out,
+            tar: prepared.tar,
         };
         let job = ShardJob {
             context: Arc::clone(&self.context),
             lease,
             rows: prepared.row_count,
             heartbeat,
+            declared: prepared.declared,
             received,
             written: written_tx,
         };

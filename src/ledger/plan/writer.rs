@@ -8,7 +8,8 @@ use serde::Serialize;
 use super::kinds::Kinds;
 use super::segment::SegmentWriter;
 use super::{
-    ColumnSpec, Input, InputFingerprint, Mismatch, NUMBERED_VERSION, PLAN_VERSION, Part, Plan, PlanFile, PlanSpec, Revision, Segment,
+    ColumnSpec, Input, InputFingerprint, Mismatch, NUMBERED_VERSION, PLAN_VERSION, Part, Plan, PlanFile, PlanSpec,
+    Revision, Segment,
 };
 use super::{check, foreign, publish};
 use crate::ledger::error::{LedgerError, Result};

@@ -126,6 +126,19 @@ impl Collector {
     }
 }
 
+/// Refuses a compressed tar by its first bytes.
+///
+/// # Errors
+/// As [`TarIndex::read`].
+pub fn refuse_compressed(path: &Path) -> Result<(), SourceError> {
+    let failed = |error| SourceError::io(path, "read", error);
+    let file = File::open(path).map_err(failed)?;
+    match Headers::new(&file).and_then(|headers| headers.compression()).map_err(failed)? {
+        Some(found) => Err(SourceError::Compressed { path: path.to_owned(), found }),
+        None => Ok(()),
+    }
+}
+
 /// Whether any of `inputs` lies in `folder`: its shards would replace its own input.
 pub fn lies_in(inputs: &[PathBuf], folder: &Path) -> Option<PathBuf> {
     let folder = std::fs::canonicalize(folder).ok()?;
