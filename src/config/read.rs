@@ -8,7 +8,10 @@ use super::error::{At, ConfigError, Problem, Source, Span};
 use std::sync::Arc;
 
 /// Configurations that the binary carries, by name.
-pub const SHIPPED: [(&str, &str); 1] = [("download", include_str!("../../configs/download.yaml"))];
+pub const SHIPPED: [(&str, &str); 2] = [
+    ("download", include_str!("../../configs/download.yaml")),
+    ("reprocess", include_str!("../../configs/reprocess.yaml")),
+];
 
 /// No config comes near it; a table or a video given by mistake does.
 const MAX_BYTES: u64 = 1 << 20;

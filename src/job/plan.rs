@@ -102,6 +102,19 @@ pub fn ensure(
     stop: &Stop,
 ) -> Result<Option<Plan>, JobError> {
     let planning = Planning { config, inputs, storage, owner, stop, table: TableSpec::from(&config.job) };
+    // Before anything else: overwriting the folder of the download would wipe the very input.
+    if planning.is_named()
+        && let Some(path) = tars::lies_in(inputs, &config.job.output_folder)
+    {
+        return Err(JobError::Refused {
+            message: format!(
+                "{} lies in output_folder: shards keep the names of their tars, so it would be replaced; choose another \
+                 output_folder",
+                path.display()
+            ),
+            usage: true,
+        });
+    }
     let mode = config.job.incremental_mode;
     if mode == IncrementalMode::Overwrite && placement.world > 1 && placement.job.is_none() {
         return Err(JobError::Refused {
@@ -207,16 +220,6 @@ impl Planning<'_> {
 
     /// Names and fingerprints of the tars behind the first `known`.
     fn named(&self, known: usize) -> Result<Vec<(String, InputFingerprint)>, JobError> {
-        if let Some(path) = tars::lies_in(self.inputs, &self.config.job.output_folder) {
-            return Err(JobError::Refused {
-                message: format!(
-                    "{} lies in output_folder: shards keep the names of their tars, so it would be replaced; choose \
-                     another output_folder",
-                    path.display()
-                ),
-                usage: true,
-            });
-        }
         let names = tars::shard_names(self.inputs)?;
         let new = names.into_iter().zip(self.inputs).skip(known);
         let named = new.map(|(name, path)| {
