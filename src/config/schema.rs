@@ -98,7 +98,6 @@ pub enum InputFormat {
     Csv,
     Tsv,
     Parquet,
-    /// Tars of samples, written by clipmill, video2dataset or webdataset.
     Webdataset,
 }
 

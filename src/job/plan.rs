@@ -150,7 +150,7 @@ impl Planning<'_> {
             Planner::Stopped => Ok(None),
             Planner::Published(plan) => {
                 self.check(&plan)?;
-                Ok(Some(plan))
+                Ok(Some(*plan))
             }
             Planner::Me(turn) => {
                 let plan = self.plan(ttl);

@@ -9,7 +9,7 @@ mod segment;
 mod spec;
 mod writer;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
@@ -103,7 +103,7 @@ pub struct Plan {
     /// Read when first needed, one per segment.
     indexes: Vec<OnceLock<Vec<segment::Entry>>>,
     /// Shards by name, where they have names of their own.
-    by_name: HashMap<String, u64>,
+    by_name: BTreeMap<String, u64>,
 }
 
 impl Plan {

@@ -77,7 +77,7 @@ impl TarIndex {
     fn mark_lost(&mut self, path: &Path, damage: &headers::Damage, positions: &HashMap<String, usize>) {
         let message = format!("the input tar {}; copy it again, or make it again", damage.what);
         let failure = Failure::new(FailureClass::NotDecodable, message);
-        let cut = damage.name.as_deref().and_then(|name| names::split(name));
+        let cut = damage.name.as_deref().and_then(names::split);
         let key = cut.map(|(key, _)| key).unwrap_or_else(|| {
             let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
             format!("{}-lost", stem.replace('.', "-"))
