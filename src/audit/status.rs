@@ -31,6 +31,8 @@ pub struct StatusReport {
     pub shards: u64,
     pub committed: u64,
     pub rows: u64,
+    /// False where rows are counted shard by shard, as inputs are opened: `rows` are then those of committed shards.
+    pub rows_known: bool,
     /// Rows of committed shards.
     pub rows_done: u64,
     pub successes: u64,
@@ -51,16 +53,20 @@ pub struct StatusReport {
 
 /// Reads plan, commit records and leases of `output`.
 pub fn status(output: &Path, storage: &dyn Storage, plan: &Plan) -> Result<StatusReport, LedgerError> {
-    let keys = plan.keys();
     let records: Vec<(String, Option<Option<Stats>>)> = (0..plan.shards())
         .into_par_iter()
         .map(|id| {
-            let name = keys.shard(id);
+            let name = plan.shard_name(id);
             let read = std::fs::read(output.join(format!("{name}_stats.json")));
             (name, read.ok().map(|bytes| serde_json::from_slice(&bytes).ok()))
         })
         .collect();
-    let mut report = StatusReport { shards: plan.shards(), rows: plan.rows(), ..StatusReport::default() };
+    let mut report = StatusReport {
+        shards: plan.shards(),
+        rows: plan.rows(),
+        rows_known: !plan.is_named(),
+        ..StatusReport::default()
+    };
     let (mut first, mut last) = (f64::INFINITY, f64::NEG_INFINITY);
     for (name, record) in records {
         match record {
@@ -71,6 +77,10 @@ pub fn status(output: &Path, storage: &dyn Storage, plan: &Plan) -> Result<Statu
                 report.add(stats);
             }
         }
+    }
+    if !report.rows_known {
+        // What is not opened yet has rows that nobody has counted.
+        report.rows = report.rows_done;
     }
     report.seconds = (last - first).max(0.0);
     report.running = running(storage, plan)?;
@@ -108,9 +118,8 @@ impl StatusReport {
 }
 
 fn running(storage: &dyn Storage, plan: &Plan) -> Result<Vec<Running>, LedgerError> {
-    let keys = plan.keys();
     let leases = survey(storage, plan)?.into_iter().map(|lease| Running {
-        shard: keys.shard(lease.shard),
+        shard: plan.shard_name(lease.shard),
         attempt: lease.attempt,
         host: lease.owner.host,
         rank: lease.owner.rank,

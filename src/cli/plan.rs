@@ -89,6 +89,14 @@ fn describe_projection(projection: Option<&Projection>) -> String {
 
 fn describe(summary: &PlanSummary) -> String {
     let mut text = String::new();
+    if !summary.rows_known {
+        for input in &summary.inputs {
+            text += &format!("{}\n", input.path);
+        }
+        text += &format!("{} tars become one shard each; samples are counted as each is opened\n", summary.shards);
+        text += "passes: members copied as they are (no decode, no encode)\n";
+        return text;
+    }
     for input in &summary.inputs {
         text += &format!("{}: {} rows, {} shards\n", input.path, input.rows, input.shards);
     }

@@ -72,14 +72,17 @@ fn look(output: &Path) -> Result<StatusReport, Exit> {
 }
 
 fn describe(report: &StatusReport) -> String {
+    let rows = match report.rows_known {
+        true => format!("{} of {}", HumanCount(report.rows_done), HumanCount(report.rows)),
+        false => format!("{} in committed shards", HumanCount(report.rows_done)),
+    };
     let share = 100.0 * report.rows_done as f64 / (report.rows.max(1)) as f64;
+    let share = if report.rows_known { format!(" ({share:.1} %)") } else { String::new() };
     let mut text = format!(
-        "shards   {} of {} committed, {} open\nrows     {} of {} ({share:.1} %), {} succeeded, {} failed\n",
+        "shards   {} of {} committed, {} open\nrows     {rows}{share}, {} succeeded, {} failed\n",
         HumanCount(report.committed),
         HumanCount(report.shards),
         report.running.iter().filter(|lease| !lease.released).count(),
-        HumanCount(report.rows_done),
-        HumanCount(report.rows),
         HumanCount(report.successes),
         HumanCount(report.failed),
     );
@@ -107,10 +110,10 @@ fn describe(report: &StatusReport) -> String {
     for lease in &report.running {
         let state = if lease.released { "released" } else { "open" };
         text += &format!(
-            "{state:8} {} row {} of {}, attempt {}, rank {} on {}{}\n",
+            "{state:8} {} row {}{}, attempt {}, rank {} on {}{}\n",
             lease.shard,
             lease.rows_done,
-            lease.rows,
+            if report.rows_known { format!(" of {}", lease.rows) } else { String::new() },
             lease.attempt,
             lease.rank,
             lease.host,

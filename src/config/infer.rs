@@ -30,16 +30,18 @@ fn by_name(path: &str) -> Result<Option<InputFormat>, Problem> {
         (".tsv", InputFormat::Tsv),
         (".txt", InputFormat::Txt),
         (".parquet", InputFormat::Parquet),
+        (".tar", InputFormat::Webdataset),
     ];
     if let Some((_, format)) = formats.iter().find(|(extension, _)| name.ends_with(extension)) {
         return Ok(Some(*format));
     }
     // Read as csv, these would give rows of rubbish.
-    let others = [".json", ".jsonl", ".ndjson", ".gz", ".zst", ".bz2", ".xz", ".zip", ".tar", ".feather", ".arrow"];
+    let others = [".json", ".jsonl", ".ndjson", ".gz", ".zst", ".bz2", ".xz", ".zip", ".tgz", ".feather", ".arrow"];
     match others.iter().find(|extension| name.ends_with(*extension)) {
         Some(extension) => {
             let message = format!("`{path}`: {extension} tables are not available in this version");
-            Err(Problem::new("job.url_list", At::Nowhere, message).help("available: csv, tsv, txt, parquet"))
+            Err(Problem::new("job.url_list", At::Nowhere, message)
+                .help("available: csv, tsv, txt, parquet, and tar (not compressed)"))
         }
         None => Ok(None),
     }

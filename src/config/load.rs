@@ -9,7 +9,7 @@ use super::error::{At, ConfigError, Problem, Source};
 use super::expand::{self, Lookup};
 use super::node::{Node, Value};
 use super::syntax::parse;
-use super::{Config, infer, read, render, tree, validate};
+use super::{Config, InputFormat, infer, read, render, tree, validate};
 
 /// A configuration that may be used, and where each of its values came from.
 #[derive(Debug)]
@@ -104,6 +104,10 @@ fn complete(config: &mut Config, tree: &mut Node, lookup: Lookup<'_>) -> Vec<Pro
     if tree.find("job.input_format").is_none() {
         match infer::input_format(&config.job.url_list) {
             Ok(Some(format)) => config.job.input_format = format,
+            // A folder's name tells nothing, the stage does.
+            Ok(None) if config.job.stage.as_deref() == Some("subset") => {
+                config.job.input_format = InputFormat::Webdataset;
+            }
             Ok(None) => {}
             Err(problem) => problems.push(problem),
         }

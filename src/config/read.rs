@@ -8,10 +8,11 @@ use super::error::{At, ConfigError, Problem, Source, Span};
 use std::sync::Arc;
 
 /// Configurations that the binary carries, by name.
-pub const SHIPPED: [(&str, &str); 3] = [
+pub const SHIPPED: [(&str, &str); 4] = [
     ("download", include_str!("../../configs/download.yaml")),
     ("downsample_ml", include_str!("../../configs/downsample_ml.yaml")),
     ("cut_detection", include_str!("../../configs/cut_detection.yaml")),
+    ("reprocess", include_str!("../../configs/reprocess.yaml")),
 ];
 
 /// No config comes near it; a table or a video given by mistake does.

@@ -35,19 +35,19 @@ pub struct Config {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Job {
-    /// Table file, folder of tables, or a list of them. `${VAR}` and a leading `~/` are expanded.
+    /// Table file, folder of tables, or a list of them; or tars, also as `{00000..00004}.tar`. `${VAR}` and a leading `~/` are expanded.
     #[serde(deserialize_with = "one_or_many")]
     #[schemars(with = "OneOrMany")]
     pub url_list: Vec<String>,
     /// Folder that the shards are written to. `${VAR}` and a leading `~/` are expanded.
     pub output_folder: PathBuf,
-    /// Format of the tables; where it is not given, the names in `url_list` tell (`.parquet`, `.tsv`, `.txt`).
+    /// Format of the tables; where it is not given, the names in `url_list` tell (`.parquet`, `.tsv`, `.txt`, `.tar`).
     pub input_format: InputFormat,
     /// Format of the shards. video2dataset's default is `files`, which this version does not write.
     pub output_format: OutputFormat,
     /// Modality to member extension, e.g. `{video: mp4, audio: m4a}`; `{}`: metadata only.
     pub encode_formats: BTreeMap<String, String>,
-    /// `download` or null: accepted for old configs, the work to do is inferred from the rest.
+    /// `download` for tables, `subset` for tars, or null: accepted for old configs, the input decides.
     pub stage: Option<String>,
     /// Column that holds the URLs.
     pub url_col: String,
@@ -103,6 +103,7 @@ pub enum InputFormat {
     Csv,
     Tsv,
     Parquet,
+    Webdataset,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

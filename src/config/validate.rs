@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 
 use super::error::{At, Problem};
 use super::tree::nearest;
-use super::{Config, InputFormat, Job, keys, subsampling};
+use super::{Config, IncrementalMode, InputFormat, Job, Storage, keys, subsampling};
 use crate::sample::RESERVED_FIELDS;
 use crate::subsample::Recipe;
 
@@ -20,6 +20,7 @@ pub(super) fn problems(config: &Config) -> Vec<Problem> {
     input(&config.job, &mut found);
     columns(&config.job, &mut found);
     encode_formats(config, &mut found);
+    tars(&config.job, &mut found);
     not_here_yet(config, &mut found);
     times(config, &mut found);
     found.0
@@ -35,6 +36,14 @@ pub(super) fn warnings(config: &Config) -> Vec<Problem> {
             &format!("distribution.{key}"),
             "has no effect: a run never submits jobs itself",
             "submit with `sbatch`; every process that Slurm or MPI starts takes its share of the shards",
+        );
+    }
+    let per_shard = config.storage.number_sample_per_shard;
+    if config.job.input_format == InputFormat::Webdataset && per_shard != Storage::default().number_sample_per_shard {
+        found.add(
+            "storage.number_sample_per_shard",
+            "has no effect over tars: each becomes one shard of its name, whatever it holds",
+            "remove it",
         );
     }
     if config.reading.dataloader_args.is_some() {
@@ -93,8 +102,11 @@ fn input(job: &Job, found: &mut Found) {
                 "each of its rows would be stored twice; name it once",
             );
         }
-        let parquet = path.to_ascii_lowercase().ends_with(".parquet");
-        if parquet != (job.input_format == InputFormat::Parquet) && has_table_extension(path) {
+        let named = [(".parquet", InputFormat::Parquet), (".tar", InputFormat::Webdataset)];
+        let differs = named
+            .iter()
+            .any(|(extension, format)| path.to_ascii_lowercase().ends_with(extension) != (job.input_format == *format));
+        if differs && has_table_extension(path) {
             let format = serde_json::to_string(&job.input_format).unwrap_or_default().replace('"', "");
             found.add_both(
                 "job.input_format",
@@ -112,7 +124,7 @@ fn input(job: &Job, found: &mut Found) {
 
 fn has_table_extension(path: &str) -> bool {
     let path = path.to_ascii_lowercase();
-    [".parquet", ".csv", ".tsv", ".txt"].iter().any(|extension| path.ends_with(extension))
+    [".parquet", ".csv", ".tsv", ".txt", ".tar"].iter().any(|extension| path.ends_with(extension))
 }
 
 fn local_path(key: &str, path: &str, found: &mut Found) {
@@ -194,7 +206,9 @@ fn encode_formats(config: &Config, found: &mut Found) {
         }
     }
     let makes_fields = !Recipe::steps(&config.subsampling).is_empty();
-    if job.encode_formats.is_empty() && !makes_fields {
+    // Over tars nothing is fetched: media is there already, or not wanted.
+    let is_pointless = job.encode_formats.is_empty() && !makes_fields && job.input_format != InputFormat::Webdataset;
+    if is_pointless {
         found.add(key, "nothing to fetch for", "write `{video: mp4}`, leave the key out, or ask for a subsampler");
     }
 }
@@ -202,12 +216,59 @@ fn encode_formats(config: &Config, found: &mut Found) {
 const STAGES: [&str; 5] = ["download", "subset", "optical_flow", "caption", "whisper"];
 const DISTRIBUTORS: [&str; 3] = ["multiprocessing", "slurm", "pyspark"];
 
+/// The input decides what is done; the word must not say otherwise.
+fn stage(job: &Job, found: &mut Found) {
+    let tars = job.input_format == InputFormat::Webdataset;
+    match job.stage.as_deref() {
+        None => {}
+        Some("download") if !tars => {}
+        Some("subset") if tars => {}
+        Some("download") => found.add_both(
+            "job.stage",
+            "job.input_format",
+            "`download` takes a table of URLs, and the input is WebDataset tars",
+            "leave the stage out, or write `subset`",
+        ),
+        Some("subset") => found.add_both(
+            "job.stage",
+            "job.input_format",
+            "`subset` takes WebDataset tars, and the input is a table",
+            "leave the stage out, or name tars in url_list (or a folder of them, with `input_format: webdataset`)",
+        ),
+        Some(stage) => {
+            let message = format!("the stage `{stage}` is not available in this version");
+            one_of("job.stage", stage, &STAGES, message, "available: `download`, `subset`", found);
+        }
+    }
+}
+
+/// Settings that speak of a table's columns or of fetching.
+fn tars(job: &Job, found: &mut Found) {
+    if job.input_format != InputFormat::Webdataset {
+        return;
+    }
+    let table_only = [
+        ("job.caption_col", job.caption_col.is_some(), "null"),
+        ("job.save_additional_columns", !job.save_additional_columns.is_empty(), "[]"),
+    ];
+    for (key, given, off) in table_only {
+        if given {
+            let help = format!("set it to {off}: every field of a sample's `.json` and its `.txt` are kept");
+            found.add(key, "WebDataset tars have no columns", help);
+        }
+    }
+    if job.incremental_mode == IncrementalMode::RetryFailed {
+        found.add(
+            "job.incremental_mode",
+            "retry_failed fetches samples again, and tars have nothing to fetch: a sample that failed stays as it is",
+            "run the download job with retry_failed, then this one with incremental_mode: overwrite",
+        );
+    }
+}
+
 fn not_here_yet(config: &Config, found: &mut Found) {
     let job = &config.job;
-    if let Some(stage) = job.stage.as_deref().filter(|stage| *stage != "download") {
-        let message = format!("the stage `{stage}` is not available in this version");
-        one_of("job.stage", stage, &STAGES, message, "available: `download`", found);
-    }
+    stage(job, found);
     if config.storage.captions_are_subtitles {
         found.add("storage.captions_are_subtitles", "not available in this version", "set it to false");
     }

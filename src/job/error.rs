@@ -39,6 +39,8 @@ pub enum JobError {
     WriterGone { shard: String },
     #[error("the committed shard {shard} cannot be read back: {reason}; check it with `clipmill verify`")]
     Unreadable { shard: String, reason: String },
+    #[error("the input of shard {shard} cannot be used: {reason}")]
+    Input { shard: String, reason: String },
     /// The plan, the folder and the config do not go together.
     #[error("{message}")]
     Refused { message: String, usage: bool },
@@ -52,7 +54,10 @@ impl JobError {
             JobError::Sink(error) => error.class(),
             #[cfg(feature = "media")]
             JobError::Mill(error) => error.class(),
-            JobError::WriterGone { .. } | JobError::Task { .. } | JobError::Unreadable { .. } => Class::Shard,
+            JobError::WriterGone { .. }
+            | JobError::Task { .. }
+            | JobError::Unreadable { .. }
+            | JobError::Input { .. } => Class::Shard,
             JobError::Source(_)
             | JobError::Fetch(_)
             | JobError::Scratch { .. }

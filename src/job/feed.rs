@@ -12,6 +12,7 @@ use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
 
+use super::tars::TarShard;
 use super::writer::{ToWriter, Written};
 use crate::cluster::{Level, Stop};
 use crate::fetch::{self, FetchError, Fetched, Fetcher};
@@ -52,6 +53,8 @@ pub struct ShardFeed {
     pub written: watch::Receiver<Written>,
     /// Told when every row has been handed out, so that the rank opens its next shard.
     pub all_out: oneshot::Sender<()>,
+    /// Where the rows are a tar's samples: they come from there, and none is fetched.
+    pub tar: Option<Arc<TarShard>>,
 }
 
 /// A row that is not fetched.
@@ -76,9 +79,17 @@ pub enum FeedError {
 }
 
 impl Feeder {
+    /// Whether the job has to see media, whatever it keeps of it.
+    pub fn looks_into_media(&self) -> bool {
+        #[cfg(feature = "media")]
+        return self.mill.is_some();
+        #[cfg(not(feature = "media"))]
+        false
+    }
+
     /// Hands out all rows, waits for them, and ends when the writer has what it needs or a drain was asked for.
     pub async fn feed(self: &Arc<Self>, feed: ShardFeed) -> FeedResult {
-        let ShardFeed { shard, rows, next, mut kept, writer, mut written, all_out } = feed;
+        let ShardFeed { shard, rows, next, mut kept, writer, mut written, all_out, tar } = feed;
         let mut running: JoinSet<FeedResult> = JoinSet::new();
         let resumed = u64::from(next) + kept.keys().filter(|row| **row >= next).count() as u64;
         Progress::add(&self.progress.rows_resumed, resumed);
@@ -92,8 +103,13 @@ impl Feeder {
                 None => {}
             }
             let Some(slot) = self.slot(row.index, &mut written).await else { break };
-            let (this, writer) = (Arc::clone(self), writer.clone());
-            running.spawn(async move { this.sample(shard, row, slot, writer).await });
+            let (this, writer, tar) = (Arc::clone(self), writer.clone(), tar.clone());
+            running.spawn(async move {
+                match tar {
+                    Some(tar) => this.carry(tar, row.index, slot, writer).await,
+                    None => this.sample(shard, row, slot, writer).await,
+                }
+            });
             while let Some(done) = running.try_join_next() {
                 flatten(done)?;
             }
@@ -183,7 +199,7 @@ impl Feeder {
             let place = mill.place().await;
             drop(slot);
             let whole = self.format.success(key, row, Vec::new());
-            return Ok(match mill.process(place, whole, payload).await? {
+            return Ok(match mill.process(place, &whole, payload).await? {
                 Ok(outputs) => outputs,
                 Err(failure) => vec![self.failed(key, row, Status::FailedToSubsample, failure)],
             });
@@ -208,7 +224,7 @@ impl Feeder {
         self.format.failed(key, row, status, failure)
     }
 
-    fn send(&self, writer: &Sender<ToWriter>, finished: Finished, seconds: f64) {
+    pub(super) fn send(&self, writer: &Sender<ToWriter>, finished: Finished, seconds: f64) {
         Progress::add(&self.progress.rows_done, 1);
         Progress::add(&self.progress.bytes, finished.bytes_received);
         if finished.outputs.iter().any(|output| output.failure.is_some()) {

@@ -7,10 +7,11 @@ use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 
 use super::JobError;
+use super::tars::{is_media, is_sound, is_video};
 use crate::cluster::Placement;
 use crate::config::{self, Config};
 use crate::mill::{Answer, Limits, MillError, Output, Pool, PoolOptions, Request};
-use crate::sample::{Budget, Column, Failure, Payload, Status};
+use crate::sample::{Budget, Column, Failure, FailureClass, Payload, Status};
 use crate::sink::{Member, OutputSample};
 use crate::subsample::Recipe;
 
@@ -22,6 +23,7 @@ pub struct Mill {
     /// Clips get keys of their own.
     clips: bool,
     resamples: bool,
+    keeps_media: bool,
     /// Samples with a worker, and those that wait for one so that none is ever idle. The others wait as fetches.
     queue: Semaphore,
 }
@@ -73,13 +75,9 @@ impl Mill {
             fields: recipe.fields(),
             clips: recipe.clips.is_some(),
             resamples: recipe.needs().resample,
+            keeps_media: !config.job.encode_formats.is_empty(),
             queue: Semaphore::new(workers as usize * 2),
         }))
-    }
-
-    /// Whether the sound of a sample would have to change with its pictures.
-    pub fn changes_sound(&self) -> bool {
-        self.clips || self.resamples
     }
 
     /// Waits for a place in the queue.
@@ -111,6 +109,45 @@ impl Mill {
         Ok(Ok(outputs.collect()))
     }
 
+    /// Makes the outputs of a sample of an earlier job: of its first video, else of its first sound. What else it holds is
+    /// carried over; a sample without media is, as a whole.
+    ///
+    /// # Errors
+    /// Only what is not the sample's fault.
+    pub async fn process_stored(
+        &self,
+        place: Place<'_>,
+        mut sample: OutputSample,
+    ) -> Result<Vec<OutputSample>, MillError> {
+        let Some(media) = take_media(&mut sample.members) else { return Ok(vec![sample]) };
+        // Their fields change.
+        let mut others = std::mem::take(&mut sample.members);
+        others.retain(|member| !["json", "txt"].contains(&member.extension.as_str()));
+        if !self.keeps_media {
+            others.retain(|member| !is_media(&member.extension));
+        }
+        let is_apart = is_video(&media.extension) && others.iter().any(|member| is_sound(&member.extension));
+        if is_apart && (self.clips || self.resamples) {
+            let what = "the sample's sound is a member of its own, which cannot be cut or resampled together with its \
+                        pictures: do that in the job that takes the sound out of the video";
+            return Ok(vec![failed(sample, Failure::new(FailureClass::NoAudio, what))]);
+        }
+        let mut outputs = match self.process(place, &sample, media.payload).await? {
+            Ok(outputs) => outputs,
+            Err(failure) => return Ok(vec![failed(sample, failure)]),
+        };
+        for output in outputs.iter_mut().filter(|output| output.status == Status::Success) {
+            for other in &others {
+                // What was made anew takes the place of what was there.
+                let is_new = !output.members.iter().any(|member| member.extension == other.extension);
+                if let Some(payload) = other.payload.again().filter(|_| is_new) {
+                    output.members.push(Member { extension: other.extension.clone(), payload });
+                }
+            }
+        }
+        Ok(outputs)
+    }
+
     /// Of a worker's fields only those that the recipe makes are taken over: it has read hostile bytes.
     fn output(&self, whole: &OutputSample, n: usize, output: Output) -> OutputSample {
         let mut meta = whole.meta.clone();
@@ -139,4 +176,20 @@ impl Mill {
             members: members.collect(),
         }
     }
+}
+
+fn take_media(members: &mut Vec<Member>) -> Option<Member> {
+    let find = |is: fn(&str) -> bool| members.iter().position(|member| is(&member.extension));
+    let at = find(is_video).or_else(|| find(is_sound))?;
+    Some(members.remove(at))
+}
+
+/// The sample without media, marked as failed.
+fn failed(mut sample: OutputSample, failure: Failure) -> OutputSample {
+    sample.status = Status::FailedToSubsample;
+    sample.meta.insert("status".into(), sample.status.as_str().into());
+    sample.meta.insert("error_message".into(), failure.message.clone().into());
+    sample.meta.insert("error_class".into(), failure.class.to_string().into());
+    sample.failure = Some(failure);
+    sample
 }

@@ -19,6 +19,7 @@ mod rank;
 mod retry;
 mod start;
 mod summary;
+mod tars;
 mod writer;
 
 pub use error::JobError;

@@ -14,6 +14,7 @@ use crate::ledger::{
     ColumnSpec, ExtendInput, InputFingerprint, LedgerError, Owner, Plan, PlanSpec, PlanWriter, Planner, RetryList,
     overwrite, planner,
 };
+use crate::source::tars;
 use crate::source::{self, ReadError, ReadOptions, SourceError, TableSpec};
 
 /// The input tables of a job.
@@ -21,7 +22,12 @@ use crate::source::{self, ReadError, ReadOptions, SourceError, TableSpec};
 /// # Errors
 /// A path that is missing or of the wrong kind, or a folder without tables.
 pub fn find_inputs(config: &Config) -> Result<Vec<PathBuf>, SourceError> {
-    source::inputs(&config.job.url_list, config.job.input_format)
+    let inputs = source::inputs(&config.job.url_list, config.job.input_format)?;
+    if config.job.input_format == InputFormat::Webdataset {
+        // Names that clash are found before anything is written.
+        tars::shard_names(&inputs)?;
+    }
+    Ok(inputs)
 }
 
 /// What a run would do.
@@ -29,6 +35,8 @@ pub fn find_inputs(config: &Config) -> Result<Vec<PathBuf>, SourceError> {
 pub struct PlanSummary {
     pub inputs: Vec<InputSummary>,
     pub rows: u64,
+    /// False for tars, whose samples are counted when each is opened.
+    pub rows_known: bool,
     pub shards: u64,
     pub rows_per_shard: u32,
     /// Rows that fail without being fetched: no URL, ragged, not UTF-8.
@@ -47,8 +55,21 @@ pub struct InputSummary {
 pub fn summarize(config: &Config) -> Result<PlanSummary, JobError> {
     let spec = TableSpec::from(&config.job);
     let per_shard = config.storage.number_sample_per_shard;
-    let mut summary = PlanSummary { inputs: Vec::new(), rows: 0, shards: 0, rows_per_shard: per_shard, bad_rows: 0 };
+    let named = config.job.input_format == InputFormat::Webdataset;
+    let mut summary = PlanSummary {
+        inputs: Vec::new(),
+        rows: 0,
+        rows_known: !named,
+        shards: 0,
+        rows_per_shard: per_shard,
+        bad_rows: 0,
+    };
     for path in find_inputs(config)? {
+        if named {
+            summary.inputs.push(InputSummary { path: path.display().to_string(), rows: 0, shards: 1 });
+            summary.shards += 1;
+            continue;
+        }
         let mut bad = 0;
         let options = ReadOptions { hash: false, ..ReadOptions::default() };
         let read = source::read_from(&path, &spec, options, &mut |row| {
@@ -81,6 +102,19 @@ pub fn ensure(
     stop: &Stop,
 ) -> Result<Option<Plan>, JobError> {
     let planning = Planning { config, inputs, storage, owner, stop, table: TableSpec::from(&config.job) };
+    // Before anything else: overwriting the folder of the download would wipe the very input.
+    if planning.is_named()
+        && let Some(path) = tars::lies_in(inputs, &config.job.output_folder)
+    {
+        return Err(JobError::Refused {
+            message: format!(
+                "{} lies in output_folder: shards keep the names of their tars, so it would be replaced; choose another \
+                 output_folder",
+                path.display()
+            ),
+            usage: true,
+        });
+    }
     let mode = config.job.incremental_mode;
     if mode == IncrementalMode::Overwrite && placement.world > 1 && placement.job.is_none() {
         return Err(JobError::Refused {
@@ -116,7 +150,7 @@ impl Planning<'_> {
             Planner::Stopped => Ok(None),
             Planner::Published(plan) => {
                 self.check(&plan)?;
-                Ok(Some(plan))
+                Ok(Some(*plan))
             }
             Planner::Me(turn) => {
                 let plan = self.plan(ttl);
@@ -161,6 +195,9 @@ impl Planning<'_> {
     }
 
     fn write(&self) -> Result<Option<Plan>, JobError> {
+        if self.is_named() {
+            return self.write_named();
+        }
         let mut writer = PlanWriter::begin(Arc::clone(self.storage), self.spec(self.columns()?))?;
         for path in self.inputs {
             if !self.read_into(&mut writer, path, 0)? {
@@ -170,11 +207,37 @@ impl Planning<'_> {
         Ok(Some(writer.finish()?))
     }
 
+    fn is_named(&self) -> bool {
+        self.config.job.input_format == InputFormat::Webdataset
+    }
+
+    /// One shard for each tar, under its name. The tars are not read: names, sizes and times are the plan.
+    fn write_named(&self) -> Result<Option<Plan>, JobError> {
+        let mut writer = PlanWriter::begin(Arc::clone(self.storage), self.spec(Vec::new()))?;
+        writer.push_named(self.named(0)?)?;
+        Ok(Some(writer.finish()?))
+    }
+
+    /// Names and fingerprints of the tars behind the first `known`.
+    fn named(&self, known: usize) -> Result<Vec<(String, InputFingerprint)>, JobError> {
+        let names = tars::shard_names(self.inputs)?;
+        let new = names.into_iter().zip(self.inputs).skip(known);
+        let named = new.map(|(name, path)| {
+            tars::refuse_compressed(path)?;
+            Ok((name, self.fingerprint(path, None)?))
+        });
+        named.collect()
+    }
+
     fn extend(&self, plan: &Plan) -> Result<Option<Plan>, JobError> {
         let columns = self.columns()?;
         let inputs = self.grown(plan)?;
         let (mut writer, todo) =
             PlanWriter::extend(Arc::clone(self.storage), plan, self.spec(columns), &inputs).map_err(refused)?;
+        if self.is_named() {
+            writer.push_named(self.named(plan.inputs().len())?)?;
+            return Ok(Some(writer.finish()?));
+        }
         for todo in todo {
             let Some(path) = self.inputs.get(todo.input) else { continue };
             if !self.read_into(&mut writer, path, todo.skip_rows)? {
@@ -234,6 +297,9 @@ impl Planning<'_> {
     }
 
     fn columns(&self) -> Result<Vec<ColumnSpec>, JobError> {
+        if self.is_named() {
+            return Ok(Vec::new());
+        }
         let kinds = source::common_kinds(self.inputs, &self.table)?;
         let columns = source::columns(&self.table).into_iter().zip(kinds);
         Ok(columns.map(|(column, kind)| ColumnSpec { name: column.name, fixed: kind.or(column.fixed) }).collect())
@@ -243,8 +309,10 @@ impl Planning<'_> {
         let mut config = self.config.fingerprint();
         // The plan has fields of its own for these.
         config.retain(|key, _| !["storage.number_sample_per_shard", "storage.oom_shard_count"].contains(&key.as_str()));
+        // What a tar holds is one shard, however many samples these are.
+        let per_shard = if self.is_named() { 1000 } else { self.config.storage.number_sample_per_shard };
         PlanSpec {
-            number_sample_per_shard: self.config.storage.number_sample_per_shard,
+            number_sample_per_shard: per_shard,
             oom_shard_count: self.config.storage.oom_shard_count,
             columns,
             config,
@@ -253,8 +321,8 @@ impl Planning<'_> {
     }
 
     fn check(&self, plan: &Plan) -> Result<(), JobError> {
-        let columns = source::columns(&self.table).into_iter();
-        let columns = columns.map(|column| ColumnSpec { name: column.name, fixed: column.fixed }).collect();
+        let columns = if self.is_named() { Vec::new() } else { source::columns(&self.table) };
+        let columns = columns.into_iter().map(|column| ColumnSpec { name: column.name, fixed: column.fixed }).collect();
         let planned = plan.inputs().iter().map(|input| Some(&input.fingerprint)).chain(std::iter::repeat(None));
         let now: Result<Vec<_>, _> =
             self.inputs.iter().zip(planned).map(|(path, planned)| self.fingerprint(path, planned)).collect();
@@ -264,6 +332,8 @@ impl Planning<'_> {
     /// Size and time; the content's hash only where the time alone says that it may have changed.
     fn fingerprint(&self, path: &Path, planned: Option<&InputFingerprint>) -> Result<InputFingerprint, SourceError> {
         let quick = source::fingerprint_quick(path)?;
+        // A tar's content was never hashed: there is nothing to compare with.
+        let planned = planned.filter(|planned| planned.sha256.is_some());
         let touched = planned.is_some_and(|p| p.size == quick.size && p.mtime_ns != quick.mtime_ns);
         Ok(InputFingerprint {
             path: path.display().to_string(),

@@ -53,6 +53,8 @@ pub struct Work {
     pub stop: Stop,
     pub storage: Arc<dyn Storage>,
     pub plan: Arc<Plan>,
+    /// In the order of the plan's inputs.
+    pub inputs: Vec<PathBuf>,
     pub ledger: Mutex<Ledger>,
     pub progress: Arc<Progress>,
 }
@@ -128,8 +130,8 @@ impl Rank {
             Next::Take(lease) => return self.open(*lease, shards).await.map(|()| None),
             Next::Complete if shards.is_empty() => return Ok(Some(Ending::Complete { too_many_failed: false })),
             Next::GaveUp(given_up) if shards.is_empty() => {
-                let keys = self.work.plan.keys();
-                let shards = given_up.into_iter().map(|given_up| (keys.shard(given_up.shard), given_up.error));
+                let plan = &self.work.plan;
+                let shards = given_up.into_iter().map(|given_up| (plan.shard_name(given_up.shard), given_up.error));
                 return Ok(Some(Ending::GaveUp { shards: shards.collect() }));
             }
             Next::Complete | Next::GaveUp(_) => Duration::from_secs(1),
@@ -187,12 +189,14 @@ impl Rank {
             writer: to_writer,
             written,
             all_out,
+            tar: prepared.tar,
         };
         let job = ShardJob {
             context: Arc::clone(&self.context),
             lease,
             rows: prepared.row_count,
             heartbeat,
+            declared: prepared.declared,
             received,
             written: written_tx,
         };

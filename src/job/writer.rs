@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use super::JobError;
 use crate::error::Class;
 use crate::ledger::{Beat, Checkpoint, Commit, Failed, Lease, Prefix};
+use crate::sample::Column;
 use crate::sink::stats::{Counts, Stats};
 use crate::sink::{Finished, JOURNAL, Reorder, Resumed, Saved, ShardContext, ShardWriter, SinkError, TAR, ahead};
 
@@ -29,6 +30,8 @@ pub enum ToWriter {
         finished: Finished,
         seconds: f64,
     },
+    /// The shard's input broke off: the attempt fails with this.
+    Broken(JobError),
     /// Nothing more will come: save what is here and release the shard.
     Drain,
 }
@@ -58,6 +61,8 @@ pub struct ShardJob {
     /// Rows of the shard.
     pub rows: u32,
     pub heartbeat: Duration,
+    /// The fields that the samples are known to bring themselves; none where the plan has the columns.
+    pub declared: Option<Vec<Column>>,
     pub received: Receiver<ToWriter>,
     pub written: watch::Sender<Written>,
 }
@@ -183,6 +188,9 @@ enum Outcome {
 
 fn write(job: &ShardJob, recovered: Recovered, checkpoint: &mut Option<Checkpoint>) -> Result<Outcome, JobError> {
     let mut writer = ShardWriter::start(&job.lease, &job.context, recovered.resumed)?;
+    if let Some(columns) = &job.declared {
+        writer.declare(columns.clone());
+    }
     *checkpoint = recovered.checkpoint;
     let ahead_end = recovered.ahead.iter().map(|finished| finished.index + 1).max().unwrap_or(0);
     let mut order = Reorder::new(recovered.next);
@@ -201,6 +209,7 @@ fn write(job: &ShardJob, recovered: Recovered, checkpoint: &mut Option<Checkpoin
                 writer.add_fetch_seconds(seconds);
                 order.insert(finished);
             }
+            Ok(ToWriter::Broken(error)) => return Err(error),
             Ok(ToWriter::Drain) | Err(RecvTimeoutError::Disconnected) => {
                 save(&mut writer, checkpoint, ahead_end)?;
                 save_ahead(&job.lease, checkpoint, order)?;

@@ -73,12 +73,19 @@ impl<'a> Entry<'a> {
 
 /// An entry of the partial folder: shard name, attempt, and what follows the nonce.
 pub(super) fn parse_partial(file: &str) -> Option<(&str, AttemptId, &str)> {
-    let mut parts = file.splitn(5, '.');
-    let name = parts.next()?;
-    let generation = parts.next()?.strip_prefix('g')?.parse().ok()?;
+    // A shard's own name may hold dots, and what looks like an attempt: the last one counts.
+    let attempts = file.rmatch_indices(".g");
+    attempts.filter_map(|(at, _)| partial_at(file, at)).next()
+}
+
+fn partial_at(file: &str, at: usize) -> Option<(&str, AttemptId, &str)> {
+    let (name, rest) = file.split_at_checked(at)?;
+    let mut parts = rest.strip_prefix(".g")?.splitn(4, '.');
+    let generation = parts.next()?.parse().ok()?;
     let attempt = parts.next()?.strip_prefix('a')?.parse().ok()?;
-    let _nonce = parts.next()?;
-    Some((name, AttemptId { generation, attempt }, parts.next()?))
+    let nonce = parts.next()?;
+    let is_nonce = nonce.len() == 16 && nonce.bytes().all(|byte| byte.is_ascii_hexdigit());
+    Some((name, AttemptId { generation, attempt }, parts.next().filter(|_| is_nonce)?))
 }
 
 #[cfg(test)]
@@ -93,6 +100,10 @@ mod tests {
         assert_eq!(Entry::parse("00007.g2.a13"), Some(Entry::Lease { name: "00007", id }));
         assert_eq!(Entry::parse("00007.g2.commit"), Some(Entry::Claim { name: "00007", generation: 2 }));
         assert_eq!(parse_partial("00007.g2.a13.00000000000000ff.tar.gz"), Some(("00007", id, "tar.gz")));
+        let named = partial("x.g1.y", id, 255, "rows.jsonl");
+        let named = named.strip_prefix("_clipmill/partial/").unwrap();
+        assert_eq!(parse_partial(named), Some(("x.g1.y", id, "rows.jsonl")));
+        assert_eq!(Entry::parse("x.g1.y.g2.a13"), Some(Entry::Lease { name: "x.g1.y", id }));
         for foreign in ["", "00007", ".nfs0000001", "00007.g.a1", "00007.g1.b1", "00007.g1"] {
             assert_eq!(Entry::parse(foreign), None, "{foreign}");
             assert_eq!(parse_partial(foreign), None, "{foreign}");

@@ -95,13 +95,12 @@ impl Shared {
     }
 
     pub(super) fn name(&self, shard: u64) -> String {
-        self.plan.keys().shard(shard)
+        self.plan.shard_name(shard)
     }
 
     /// The shard that `name` is the name of, if the plan has it.
     pub(super) fn shard(&self, name: &str) -> Option<u64> {
-        let shard = name.parse().ok().filter(|shard| *shard < self.plan.shards())?;
-        (self.name(shard) == name).then_some(shard)
+        self.plan.shard_named(name)
     }
 
     /// The generation at which `shard` is done.

@@ -26,8 +26,7 @@ pub fn survey(storage: &dyn Storage, plan: &Plan) -> Result<Vec<LeaseInfo>> {
     let mut latest: BTreeMap<u64, (&str, AttemptId)> = BTreeMap::new();
     for file in &files {
         let Some(Entry::Lease { name, id }) = Entry::parse(file) else { continue };
-        let shard = name.parse().ok().filter(|shard| plan.keys().shard(*shard) == name);
-        if let Some(shard) = shard {
+        if let Some(shard) = plan.shard_named(name) {
             let known = latest.entry(shard).or_insert((name, id));
             known.1 = known.1.max(id);
         }

@@ -21,7 +21,7 @@ pub enum Planner {
     /// This process's; it stays so while the turn lives.
     Me(Turn),
     /// Nobody's: the plan is there.
-    Published(Plan),
+    Published(Box<Plan>),
     /// `stop` said so.
     Stopped,
 }
@@ -38,7 +38,7 @@ pub fn planner(
     let published = || -> Result<Option<Plan>> { Ok(Plan::load(&**storage)?.filter(|plan| ready(plan))) };
     Ok(match wait(storage, owner, names::PLAN_TURN, ttl, &published, stop)? {
         Waited::Turn(turn) => Planner::Me(turn),
-        Waited::Ready(plan) => Planner::Published(plan),
+        Waited::Ready(plan) => Planner::Published(Box::new(plan)),
         Waited::Stopped => Planner::Stopped,
     })
 }

@@ -100,6 +100,15 @@ impl Payload {
         Self { len, store: Store::Sealed { file, offset } }
     }
 
+    /// The same bytes once more, where they lie in a file that several payloads share.
+    pub fn again(&self) -> Option<Self> {
+        match &self.store {
+            Store::Region { file, offset } => Some(Self::region(Arc::clone(file), *offset, self.len)),
+            Store::Sealed { file, offset } => Some(Self::sealed(Arc::clone(file), *offset, self.len)),
+            Store::Memory { .. } | Store::Spilled(_) => None,
+        }
+    }
+
     pub fn len(&self) -> u64 {
         self.len
     }

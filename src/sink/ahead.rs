@@ -1,6 +1,6 @@
 //! Samples that were finished when a rank drained, but wait behind one that was not: kept for the next attempt.
 //!
-//! The file is itself a tar: `{row}-{output}.json` holds the sample's journal line, its media follows.
+//! The file is itself a tar: `{row}-{output}.sample head` holds the sample's journal line, its media follows.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
@@ -25,6 +25,9 @@ struct Head {
     text: Option<String>,
 }
 
+/// No extension of a member: reprocessed samples may bring a `.json` of their own.
+const HEAD: &str = "sample head";
+
 /// Writes `samples` to `file`.
 pub fn write(
     file: Box<dyn StorageFile>,
@@ -45,7 +48,7 @@ pub fn write(
                 failure: output.failure,
                 text: output.text,
             };
-            append_bytes(&mut out, &format!("{key}.json"), &serde_json::to_vec(&head)?).map_err(failed)?;
+            append_bytes(&mut out, &format!("{key}.{HEAD}"), &serde_json::to_vec(&head)?).map_err(failed)?;
             for member in &mut output.members {
                 append_payload(&mut out, &format!("{key}.{}", member.extension), &mut member.payload)
                     .map_err(failed)?;
@@ -64,7 +67,7 @@ pub fn read(file: Box<dyn ReadSeek>, path: &str) -> Result<Vec<Finished>, SinkEr
     let mut reader = TarReader::new(file).map_err(|error| damaged(error.to_string()))?;
     let mut heads: Vec<(Head, Vec<MemberAt>)> = Vec::new();
     while let Some(member) = reader.next_member().map_err(|error| damaged(error.to_string()))? {
-        if member.extension == "json" {
+        if member.extension == HEAD {
             let bytes = reader.read(&member).map_err(|error| damaged(error.to_string()))?;
             heads.push((serde_json::from_slice(&bytes)?, Vec::new()));
         } else if let Some((_, members)) = heads.last_mut() {

@@ -1,6 +1,7 @@
 //! Samples to WebDataset shards: tar, Parquet sidecar, commit record.
 
 pub mod ahead;
+pub mod columns;
 mod error;
 pub mod journal;
 mod json;

@@ -1,5 +1,6 @@
 //! Reads a shard's tar back, trusting nothing: only regular members with plain names; nothing is unpacked.
 
+use std::borrow::Cow;
 use std::io::{self, Read, Seek, SeekFrom};
 
 use tar::{EntryType, Header};
@@ -8,6 +9,9 @@ const BLOCK: u64 = 512;
 
 /// Metadata members larger than this are refused.
 pub const MAX_JSON_BYTES: u64 = 64 << 20;
+
+/// Longest member name.
+const MAX_NAME_BYTES: u64 = 64 << 10;
 
 /// One member of a tar: where its bytes lie.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +49,14 @@ impl<R: Read + Seek> TarReader<R> {
 
     /// The next member; `None` at a proper end-of-archive mark. A tar that just stops is damaged.
     pub fn next_member(&mut self) -> Result<Option<MemberAt>, ReadTarError> {
-        let Some(header) = self.header()? else { return Ok(None) };
+        let Some(mut header) = self.header()? else { return Ok(None) };
+        let mut long_name = None;
+        if header.entry_type() == EntryType::GNULongName {
+            long_name = Some(self.long_name(&header)?);
+            header = self
+                .header()?
+                .ok_or_else(|| ReadTarError::Damaged { at: self.at, what: "a long name without its member".into() })?;
+        }
         let (at, damaged) = (self.at, |what: String| ReadTarError::Damaged { at: self.at, what });
         let sum: u32 = checksum(&header);
         if header.cksum().ok() != Some(sum) {
@@ -54,7 +65,7 @@ impl<R: Read + Seek> TarReader<R> {
         if header.entry_type() != EntryType::Regular {
             return Err(damaged(format!("a member of type {:?}; only regular files belong here", header.entry_type())));
         }
-        let name = header.path_bytes();
+        let name = long_name.map_or_else(|| header.path_bytes(), Cow::Owned);
         let name = std::str::from_utf8(&name).map_err(|_| damaged("a member's name is not UTF-8".into()))?;
         let (key, extension) = split_name(name).ok_or_else(|| damaged(format!("a member named `{name}`")))?;
         let len = header.size()?;
@@ -67,6 +78,20 @@ impl<R: Read + Seek> TarReader<R> {
         let member = MemberAt { key: key.into(), extension: extension.into(), offset, len };
         self.at = next;
         Ok(Some(member))
+    }
+
+    /// The name that stands in an entry of its own before its member's header.
+    fn long_name(&mut self, header: &Header) -> Result<Vec<u8>, ReadTarError> {
+        let (at, len) = (self.at, header.size()?);
+        if checksum(header) != header.cksum()? || len > MAX_NAME_BYTES || at + BLOCK + len > self.end {
+            return Err(ReadTarError::Damaged { at, what: "a long name that cannot be read".into() });
+        }
+        let mut name = vec![0; len as usize];
+        self.file.seek(SeekFrom::Start(at + BLOCK))?;
+        self.file.read_exact(&mut name)?;
+        name.truncate(name.iter().position(|byte| *byte == 0).unwrap_or(name.len()));
+        self.at = at + BLOCK + len.next_multiple_of(BLOCK);
+        Ok(name)
     }
 
     /// A member's bytes; for metadata, not media.
@@ -100,12 +125,14 @@ impl<R: Read + Seek> TarReader<R> {
     }
 }
 
-/// Key and extension, as webdataset splits them: at the first dot of the last path part. Names with folders are not
-/// ours.
+/// Key and extension, as webdataset splits them: at the first dot of the last path part. Names that lead out of the
+/// folder are not ours.
 fn split_name(name: &str) -> Option<(&str, &str)> {
-    let (key, extension) = name.split_once('.')?;
-    let plain = |part: &str| !part.is_empty() && !part.contains(['/', '\0', '\\']);
-    (plain(key) && plain(extension)).then_some((key, extension))
+    let base = name.rfind('/').map_or(0, |slash| slash + 1);
+    let dot = base + name.get(base..)?.find('.')?;
+    let (key, extension) = (name.get(..dot)?, name.get(dot + 1..)?);
+    let plain = |part: &str| !part.is_empty() && part != ".." && part != "." && !part.contains(['\0', '\\']);
+    (key.split('/').all(plain) && plain(extension)).then_some((key, extension))
 }
 
 /// The sum of all header bytes, the checksum field counted as blanks.
@@ -161,10 +188,24 @@ mod tests {
     }
 
     #[test]
+    fn long_names_read_back() {
+        let name = format!("{}/0001.json", "é".repeat(150));
+        let mut out = Vec::new();
+        append_bytes(&mut out, &name, b"{}").unwrap();
+        append_end(&mut out).unwrap();
+        for cut in 0..out.len() - 1024 {
+            assert!(walk(out[..cut].to_vec()).is_err(), "cut at {cut}");
+        }
+        let members = walk(out).unwrap();
+        assert_eq!(format!("{}.{}", members[0].key, members[0].extension), name);
+    }
+
+    #[test]
     fn names_that_lead_outside_are_refused() {
-        for name in ["../a.json", "a/b.json", ".json", "noextension"] {
+        for name in ["../a.json", "a/../b.json", "/a.json", "a//b.json", "a/.json", ".json", "noextension"] {
             assert_eq!(split_name(name), None, "{name}");
         }
+        assert_eq!(split_name("a/b.c/0001.json"), Some(("a/b.c/0001", "json")));
         assert_eq!(split_name("0001_00002.seg.json"), Some(("0001_00002", "seg.json")));
     }
 }

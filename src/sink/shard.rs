@@ -8,6 +8,7 @@ use std::time::{Instant, SystemTime};
 
 use sha2::Sha256;
 
+use super::columns::Columns;
 use super::journal::{Journal, Line};
 use super::sidecar::Sidecar;
 use super::stats::{Counts, Provenance, Seconds, Stats, Writer, unix_seconds};
@@ -72,6 +73,7 @@ pub struct ShardWriter<'a> {
     rows: u32,
     resumed_rows: u32,
     seconds: Seconds,
+    declared: Option<Vec<Column>>,
     started: (SystemTime, Instant),
 }
 
@@ -93,7 +95,24 @@ impl<'a> ShardWriter<'a> {
             Ok(())
         })?;
         let seconds = Seconds::default();
-        Ok(Self { lease, context, tar, journal, journal_file, counts, rows, resumed_rows: rows, seconds, started })
+        Ok(Self {
+            lease,
+            context,
+            tar,
+            journal,
+            journal_file,
+            counts,
+            rows,
+            resumed_rows: rows,
+            seconds,
+            declared: None,
+            started,
+        })
+    }
+
+    /// Takes the sidecar's columns from the samples, behind these, instead of from the plan.
+    pub fn declare(&mut self, columns: Vec<Column>) {
+        self.declared = Some(columns);
     }
 
     /// Rows written so far, those taken over included.
@@ -166,8 +185,24 @@ impl<'a> ShardWriter<'a> {
 
     fn sidecar(&self) -> Result<FileRecord, SinkError> {
         let broken = |source| SinkError::Sidecar { path: self.lease.partial(SIDECAR), source };
-        let mut sidecar = Sidecar::new(&self.context.columns, &self.context.added).map_err(broken)?;
-        self.journal.for_each(&self.lease.partial(JOURNAL), |line| sidecar.push(line.meta).map_err(broken))?;
+        let journal = self.lease.partial(JOURNAL);
+        let added = &self.context.added;
+        let columns = match &self.declared {
+            None => self.context.columns.clone(),
+            Some(declared) => {
+                let mut columns = Columns::new(declared);
+                self.journal.for_each(&journal, |line| {
+                    columns.add(&line.meta);
+                    Ok(())
+                })?;
+                let mut columns = columns.finish();
+                // These stand behind the fields that every sample has, as in a job over a table.
+                columns.retain(|column| !added.iter().any(|field| field.name == column.name));
+                columns
+            }
+        };
+        let mut sidecar = Sidecar::new(&columns, added).map_err(broken)?;
+        self.journal.for_each(&journal, |line| sidecar.push(line.meta).map_err(broken))?;
         let bytes = sidecar.finish().map_err(broken)?;
         let mut out = HashWriter::new(self.lease.create(SIDECAR)?);
         out.write_all(&bytes).map_err(|source| write_error(self.lease, SIDECAR, source))?;
@@ -203,10 +238,15 @@ enum Part<'a> {
 fn write_members(tar: &mut Tar, output: &mut OutputSample) -> io::Result<()> {
     let key = output.key().to_owned();
     let json = super::json::pretty_ascii(&output.meta)?;
+    // A sample that is carried over as it was brings these members itself.
+    let has = |extension: &str| output.members.iter().any(|member| member.extension == extension);
+    let (own_json, own_text) = (has("json"), has("txt"));
     let media = output.members.iter_mut().map(|m| (m.extension.as_str(), Part::Media(&mut m.payload)));
     let mut parts: Vec<(&str, Part<'_>)> = media.collect();
-    parts.push(("json", Part::Bytes(&json)));
-    if let Some(text) = &output.text {
+    if !own_json {
+        parts.push(("json", Part::Bytes(&json)));
+    }
+    if let Some(text) = output.text.as_ref().filter(|_| !own_text) {
         parts.push(("txt", Part::Bytes(text.as_bytes())));
     }
     parts.sort_by_key(|(extension, _)| *extension);

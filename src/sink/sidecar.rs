@@ -17,7 +17,7 @@ use crate::sample::{Column, ColumnKind};
 const GROUP: usize = 1000;
 
 /// Fields that every sample has beside the table's columns.
-const SAMPLE_FIELDS: [&str; 5] = ["key", "status", "error_message", "error_class", "yt_meta_dict"];
+pub(super) const SAMPLE_FIELDS: [&str; 5] = ["key", "status", "error_message", "error_class", "yt_meta_dict"];
 
 /// Writes the sidecar of one shard. The same samples give the same bytes.
 #[derive(Debug)]

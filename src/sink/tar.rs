@@ -57,14 +57,14 @@ impl<W: Write> Write for HashWriter<W> {
 
 /// Appends a member of small size.
 pub fn append_bytes(out: &mut impl Write, name: &str, bytes: &[u8]) -> io::Result<()> {
-    out.write_all(header(name, bytes.len() as u64)?.as_bytes())?;
+    write_header(out, name, bytes.len() as u64)?;
     out.write_all(bytes)?;
     pad(out, bytes.len() as u64)
 }
 
 /// Appends a media member.
 pub fn append_payload(out: &mut impl Write, name: &str, payload: &mut Payload) -> io::Result<()> {
-    out.write_all(header(name, payload.len())?.as_bytes())?;
+    write_header(out, name, payload.len())?;
     payload.for_each_block(|block| out.write_all(block))?;
     pad(out, payload.len())
 }
@@ -72,6 +72,25 @@ pub fn append_payload(out: &mut impl Write, name: &str, payload: &mut Payload) -
 /// The end-of-archive mark.
 pub fn append_end(out: &mut impl Write) -> io::Result<()> {
     out.write_all(&[0; 2 * BLOCK as usize])
+}
+
+/// GNU's way with names that ustar has no room for; every reader knows it, Python's included.
+fn write_header(out: &mut impl Write, name: &str, size: u64) -> io::Result<()> {
+    let short = match header(name, size) {
+        Ok(header) => return out.write_all(header.as_bytes()),
+        Err(_) => name.char_indices().map(|(at, _)| at).take_while(|at| *at < 100).last().unwrap_or(0),
+    };
+    let mut long = Header::new_gnu();
+    long.set_path("././@LongLink")?;
+    long.set_entry_type(EntryType::GNULongName);
+    long.set_size(name.len() as u64 + 1);
+    long.set_mode(0o644);
+    long.set_cksum();
+    out.write_all(long.as_bytes())?;
+    out.write_all(name.as_bytes())?;
+    out.write_all(&[0])?;
+    pad(out, name.len() as u64 + 1)?;
+    out.write_all(header(name.get(..short).unwrap_or_default().trim_end_matches(['/', '.']), size)?.as_bytes())
 }
 
 /// Owner and mode are video2dataset's; the time is fixed so that the same samples are the same bytes.

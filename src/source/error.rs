@@ -34,10 +34,28 @@ pub enum SourceError {
     Duplicate { first: PathBuf, second: PathBuf },
     #[error("{path}: cannot {action}: {source}", path = path.display())]
     Io { path: PathBuf, action: &'static str, source: io::Error },
+    #[error("{path}: a tar has samples, not rows; please report this", path = path.display())]
+    NotATable { path: PathBuf },
     #[error("{path}: the table has no rows", path = path.display())]
     Empty { path: PathBuf },
     #[error("{path}: the file is {found}; {advice}", path = path.display())]
     Encoding { path: PathBuf, found: &'static str, advice: &'static str },
+    #[error(
+        "{path}: the tar is compressed ({found}), and its samples cannot be reached without unpacking; unpack it first",
+        path = path.display()
+    )]
+    Compressed { path: PathBuf, found: &'static str },
+    #[error(
+        "{path}: its shard would be called as the file is, and that cannot be a shard's name; rename the file",
+        path = path.display()
+    )]
+    ShardName { path: PathBuf },
+    #[error(
+        "{first} and {second} would both become the shard `{name}`: shards keep the names of their tars; rename one, or \
+         run a job for each folder",
+        first = first.display(), second = second.display()
+    )]
+    SameShard { name: String, first: PathBuf, second: PathBuf },
     #[error("{message}")]
     Columns { message: String },
     #[error("{path}: no column `{column}`{nearest}; the table has: {present}{hint}", path = path.display())]

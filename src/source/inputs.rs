@@ -48,7 +48,33 @@ fn extension(format: InputFormat) -> &'static str {
         InputFormat::Csv => "csv",
         InputFormat::Tsv => "tsv",
         InputFormat::Parquet => "parquet",
+        InputFormat::Webdataset => "tar",
     }
+}
+
+/// Most names that one entry may stand for.
+const MAX_BRACES: usize = 1_000_000;
+
+/// Expands the first `{00000..00004}` or `{a,b}` of a name, as shells and webdataset do; none where there is none.
+fn braces(entry: &str) -> Result<Option<Vec<String>>, SourceError> {
+    let Some((before, rest)) = entry.split_once('{') else { return Ok(None) };
+    let Some((inside, after)) = rest.split_once('}') else { return Ok(None) };
+    let refuse = |reason: &str| SourceError::BadPattern { pattern: entry.to_owned(), reason: reason.to_owned() };
+    let parts: Vec<String> = match inside.split_once("..") {
+        Some((first, last)) => {
+            let number = |text: &str| text.parse::<u64>().map_err(|_| refuse("`{A..B}` takes two whole numbers"));
+            let (from, to) = (number(first)?, number(last)?);
+            if from > to || to - from >= MAX_BRACES as u64 {
+                return Err(refuse("`{A..B}` must go up, and stand for at most a million names"));
+            }
+            let padded = first.starts_with('0') || last.starts_with('0');
+            let width = if padded { first.len().max(last.len()) } else { 0 };
+            (from..=to).map(|number| format!("{number:0width$}")).collect()
+        }
+        None if inside.contains(',') => inside.split(',').map(str::to_owned).collect(),
+        None => return Err(refuse("`{…}` holds neither `A..B` nor `a,b`")),
+    };
+    Ok(Some(parts.iter().map(|part| format!("{before}{part}{after}")).collect()))
 }
 
 type Files = Vec<(PathBuf, Metadata)>;
@@ -61,6 +87,10 @@ fn expand(entry: &str, format: InputFormat, files: &mut Files) -> Result<(), Sou
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             if entry.contains("://") {
                 Err(SourceError::Remote { url: entry.to_owned() })
+            } else if format == InputFormat::Webdataset
+                && let Some(names) = braces(entry)?
+            {
+                names.iter().try_for_each(|name| expand(name, format, files))
             } else if entry.contains(['*', '?', '[']) {
                 expand_pattern(entry, files)
             } else {

@@ -17,6 +17,7 @@ mod error;
 mod fingerprint;
 mod inputs;
 mod spec;
+pub mod tars;
 mod text;
 
 use std::path::Path;
@@ -95,6 +96,7 @@ pub fn read_from<E>(
     let read = match spec.format {
         InputFormat::Txt | InputFormat::Csv | InputFormat::Tsv => text::read(path, spec, options, sink)?,
         InputFormat::Parquet => columnar::read(path, spec, options, sink)?,
+        InputFormat::Webdataset => return Err(SourceError::NotATable { path: path.to_owned() }.into()),
     };
     let after = fingerprint_quick(path)?;
     if before != after {
@@ -117,6 +119,7 @@ pub fn kinds(path: &Path, spec: &TableSpec) -> Result<Vec<Option<ColumnKind>>, S
     match spec.format {
         InputFormat::Txt | InputFormat::Csv | InputFormat::Tsv => text::check_header(path, spec)?,
         InputFormat::Parquet => return columnar::kinds(path, spec),
+        InputFormat::Webdataset => return Err(SourceError::NotATable { path: path.to_owned() }),
     }
     Ok(columns(spec).iter().map(|column| column.fixed).collect())
 }

@@ -126,12 +126,12 @@ fn words_that_do_not_exist() {
       |                         ^^^^^^^^^^^^
       = help: did you mean `retry_failed`? available: `incremental`, `overwrite`, `extend`, `retry_failed`
     ");
-    insta::assert_snapshot!(refused("job: {input_format: webdataset}", &[]), @r"
-    job.yaml:1:21: job.input_format: `webdataset` is not available
+    insta::assert_snapshot!(refused("job: {input_format: webdatasets}", &[]), @r"
+    job.yaml:1:21: job.input_format: `webdatasets` is not available
       |
-    1 | job: {input_format: webdataset}
-      |                     ^^^^^^^^^^
-      = help: available in this version: `txt`, `csv`, `tsv`, `parquet`
+    1 | job: {input_format: webdatasets}
+      |                     ^^^^^^^^^^^
+      = help: did you mean `webdataset`? available: `txt`, `csv`, `tsv`, `parquet`, `webdataset`
     ");
     insta::assert_snapshot!(refused_briefly("job: {input_format: [csv]}", &[]), @"job.yaml:1:21: job.input_format: expected one word, found a list");
 }
@@ -184,7 +184,7 @@ fn what_this_version_does_not_do_is_refused() {
 job:
   url_list: s3://bucket/a.csv
   clip_col: clips
-  stage: subset
+  stage: optical_flow
   enable_wandb: yes
   encode_formats: {video: mp4, audio: m4a}
 reading: {sampler: my.sampler}
@@ -198,11 +198,11 @@ distribution: {distributor: pyspark}
       |             ^^^^^^^^^^^^^^^^^
       = help: use a path on a mounted file system
 
-    job.yaml:4:10: job.stage: the stage `subset` is not available in this version
+    job.yaml:4:10: job.stage: the stage `optical_flow` is not available in this version
       |
-    4 |   stage: subset
-      |          ^^^^^^
-      = help: available: `download`
+    4 |   stage: optical_flow
+      |          ^^^^^^^^^^^^
+      = help: available: `download`, `subset`
 
     job.yaml:5:17: job.enable_wandb: not available in this version
       |
@@ -307,7 +307,7 @@ fn formats_to_come_are_not_read_as_csv() {
       |
     1 | job: {url_list: a.jsonl}
       |                 ^^^^^^^
-      = help: available: csv, tsv, txt, parquet
+      = help: available: csv, tsv, txt, parquet, and tar (not compressed)
     ");
 }
 
@@ -404,7 +404,7 @@ fn files_that_cannot_be_read() {
     let message = |path: &Path| config::load(path, &[]).unwrap_err().to_string();
     insta::assert_snapshot!(message(Path::new("no/such.yaml")), @"
     cannot read the config no/such.yaml: No such file or directory (os error 2)
-      = help: give a YAML file, or the name of a built-in config: download, downsample_ml, cut_detection
+      = help: give a YAML file, or the name of a built-in config: download, downsample_ml, cut_detection, reprocess
     ");
     let folder = tempfile::tempdir().unwrap();
     assert!(message(folder.path()).ends_with("it is a directory"));

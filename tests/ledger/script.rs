@@ -77,7 +77,7 @@ pub fn push_rows(writer: &mut PlanWriter, rows: std::ops::Range<u64>) -> Result<
 
 pub fn plan(storage: &Arc<dyn Storage>, owner: &Owner, shards: u64) -> Result<Arc<Plan>, LedgerError> {
     let turn = match planner(storage, owner, TTL, &|_| true, &|| false)? {
-        Planner::Published(plan) => return Ok(Arc::new(plan)),
+        Planner::Published(plan) => return Ok(Arc::from(plan)),
         Planner::Me(turn) => turn,
         Planner::Stopped => unreachable!("nobody says stop"),
     };

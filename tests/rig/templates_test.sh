@@ -78,6 +78,15 @@ case_finishes() { # exit 0 passes; options, CONFIG, end time, CPUs and the site 
     expect fence "$(count 'fence=tree' "$out/events")" 4
 }
 
+case_reprocess() { # the same template for tars: one start that drains, one that ends
+    FAKE_PLAN="work:0 quick:0" submit reprocess reprocess.sbatch --nodes=2
+    wait_until 20 "the first start" saw 'start=1' 4
+    scancel --batch --signal=USR1 "$id"
+    wait_until 60 "the end" over "$id"
+    expect state "$(field "$id" JobState)" COMPLETED
+    expect restarts "$(field "$id" Restarts)" 1
+}
+
 case_exit_codes() { # 1, 2 and 3 end the job, with that code
     local code
     for code in 1 2 3; do

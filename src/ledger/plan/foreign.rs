@@ -1,5 +1,7 @@
 //! Files of others in the output folder.
 
+use std::collections::HashSet;
+
 use crate::ledger::error::{LedgerError, Result};
 use crate::ledger::names;
 use crate::ledger::storage::{Storage, found, made};
@@ -8,10 +10,20 @@ use crate::sample::KeyFormat;
 /// What may follow a shard's name.
 const SUFFIXES: [&str; 7] = [".tar", ".parquet", ".tfrecord", ".h5", ".feather", "_stats.json", ""];
 
+/// Files of the output folder that shards called `names` would write.
+pub(super) fn named(storage: &dyn Storage, names: &[String]) -> Result<Vec<String>> {
+    let names: HashSet<&str> = names.iter().map(String::as_str).collect();
+    let mut files = found(storage.list(""))?.unwrap_or_default();
+    files.retain(|file| is_named(file, &names));
+    files.sort_unstable();
+    Ok(files)
+}
+
 /// Files of the output folder that a plan with these keys would write, or that an older tool has written as shards.
-pub(super) fn shard_like(storage: &dyn Storage, keys: KeyFormat) -> Result<Vec<String>> {
+pub(super) fn shard_like(storage: &dyn Storage, keys: KeyFormat, names: &[String]) -> Result<Vec<String>> {
+    let names: HashSet<&str> = names.iter().map(String::as_str).collect();
     let Some(mut files) = found(storage.list(""))? else { return Ok(Vec::new()) };
-    files.retain(|file| is_shard_like(file, keys));
+    files.retain(|file| is_shard_like(file, keys) || is_named(file, &names));
     files.sort_unstable();
     Ok(files)
 }
@@ -22,9 +34,13 @@ fn is_shard_like(file: &str, keys: KeyFormat) -> bool {
     SUFFIXES.contains(&suffix) && name.parse().is_ok_and(|shard| keys.shard(shard) == name)
 }
 
+fn is_named(file: &str, names: &HashSet<&str>) -> bool {
+    SUFFIXES.iter().any(|suffix| file.strip_suffix(suffix).is_some_and(|name| names.contains(name)))
+}
+
 /// Refuses a folder where planning would lead to files of others being replaced.
 pub(super) fn refuse(storage: &dyn Storage, keys: KeyFormat) -> Result<()> {
-    let files = shard_like(storage, keys)?;
+    let files = shard_like(storage, keys, &[])?;
     if files.is_empty() { Ok(()) } else { Err(LedgerError::Foreign { files }) }
 }
 

@@ -28,7 +28,10 @@ use crate::sample::hex;
 use crate::sample::{Column, Failure, KeyFormat, Row};
 
 /// Format of plan.json and of the segments.
-pub const PLAN_VERSION: u32 = 1;
+pub const PLAN_VERSION: u32 = 2;
+
+/// The format of a plan whose shards have no names of their own: older releases read it.
+const NUMBERED_VERSION: u32 = 1;
 
 /// plan.json.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -47,6 +50,10 @@ pub(super) struct PlanFile {
     config: BTreeMap<String, String>,
     inputs: Vec<Input>,
     segments: Vec<Segment>,
+    /// One for each shard, where shards keep their inputs' names; then no rows are planned: an input's own index holds
+    /// them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    names: Vec<String>,
     /// The job that wrote this revision.
     created_by: Option<String>,
     /// Random: tells two processes that planned the same apart.
@@ -76,8 +83,15 @@ impl PlanFile {
         let inputs: Vec<_> = self.inputs.iter().map(|input| (&input.fingerprint.sha256, &input.parts)).collect();
         let segments: Vec<_> = self.segments.iter().map(|segment| &segment.sha256).collect();
         let numbers = (self.version, self.number_sample_per_shard, self.oom_shard_count);
-        let json = serde_json::to_vec(&(numbers, &self.columns, &self.config, inputs, segments))
-            .map_err(|source| LedgerError::Json { what: "the plan", source })?;
+        let content = (numbers, &self.columns, &self.config, inputs, segments);
+        let json = if self.names.is_empty() {
+            serde_json::to_vec(&content)
+        } else {
+            // Nobody has read these inputs yet: size and time stand for what they hold.
+            let pins = self.inputs.iter().map(|input| (input.fingerprint.size, input.fingerprint.mtime_ns));
+            serde_json::to_vec(&(content, &self.names, pins.collect::<Vec<_>>()))
+        };
+        let json = json.map_err(|source| LedgerError::Json { what: "the plan", source })?;
         Ok(hex(&Sha256::digest(json)))
     }
 }
@@ -88,6 +102,8 @@ pub struct Plan {
     file: PlanFile,
     /// Read when first needed, one per segment.
     indexes: Vec<OnceLock<Vec<segment::Entry>>>,
+    /// Shards by name, where they have names of their own.
+    by_name: BTreeMap<String, u64>,
 }
 
 impl Plan {
@@ -113,7 +129,35 @@ impl Plan {
 
     fn new(file: PlanFile) -> Self {
         let indexes = file.segments.iter().map(|_| OnceLock::new()).collect();
-        Self { file, indexes }
+        let by_name = (0..).zip(&file.names).map(|(shard, name)| (name.clone(), shard)).collect();
+        Self { file, indexes, by_name }
+    }
+
+    /// A shard's name: its own, or its number.
+    pub fn shard_name(&self, shard: u64) -> String {
+        let own = usize::try_from(shard).ok().and_then(|at| self.file.names.get(at));
+        own.cloned().unwrap_or_else(|| self.keys().shard(shard))
+    }
+
+    /// The shard that `name` is the name of, if the plan has it.
+    pub fn shard_named(&self, name: &str) -> Option<u64> {
+        if self.is_named() {
+            return self.by_name.get(name).copied();
+        }
+        let shard = name.parse().ok().filter(|shard| *shard < self.shards())?;
+        (self.keys().shard(shard) == name).then_some(shard)
+    }
+
+    /// Whether each shard stands for one whole input whose name it keeps. Its rows are then not in the plan: they are
+    /// counted when the input is opened, and [`Plan::rows`] and [`Plan::rows_in`] say 0.
+    pub fn is_named(&self) -> bool {
+        !self.file.names.is_empty()
+    }
+
+    /// The position among the inputs of the one that a shard's rows come from.
+    pub fn input_of(&self, shard: u64) -> Option<usize> {
+        let holds = |part: &Part| shard.checked_sub(part.first_shard).is_some_and(|at| at < part.shards);
+        self.file.inputs.iter().position(|input| input.parts.iter().any(holds))
     }
 
     /// Number of shards; their ids are 0 up to it.

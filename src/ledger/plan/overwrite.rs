@@ -101,7 +101,7 @@ fn finish_claims(storage: &Arc<dyn Storage>, plan: &Arc<Plan>, me: &Owner) -> Re
 
 /// All files of the plan's committed shards, stats last; an error if others are in the way.
 fn files_of(storage: &dyn Storage, plan: &Plan) -> Result<Vec<String>> {
-    let like = foreign::shard_like(storage, plan.keys())?;
+    let like = foreign::shard_like(storage, plan.keys(), &plan.file.names)?;
     let mut payload = BTreeSet::new();
     let mut stats = BTreeSet::new();
     for file in &like {

@@ -8,7 +8,8 @@ use serde::Serialize;
 use super::kinds::Kinds;
 use super::segment::SegmentWriter;
 use super::{
-    ColumnSpec, Input, InputFingerprint, Mismatch, PLAN_VERSION, Part, Plan, PlanFile, PlanSpec, Revision, Segment,
+    ColumnSpec, Input, InputFingerprint, Mismatch, NUMBERED_VERSION, PLAN_VERSION, Part, Plan, PlanFile, PlanSpec,
+    Revision, Segment,
 };
 use super::{check, foreign, publish};
 use crate::ledger::error::{LedgerError, Result};
@@ -93,7 +94,7 @@ impl PlanWriter {
         });
         let columns = columns.collect();
         let file = PlanFile {
-            version: PLAN_VERSION,
+            version: NUMBERED_VERSION,
             revision: 1,
             hash: String::new(),
             previous: Vec::new(),
@@ -105,6 +106,7 @@ impl PlanWriter {
             config: spec.config,
             inputs: Vec::new(),
             segments: Vec::new(),
+            names: Vec::new(),
             created_by: spec.created_by,
             writer: new_writer(),
         };
@@ -188,6 +190,27 @@ impl PlanWriter {
         self.buffer.push(b'\n');
         self.rows_in_shard += 1;
         if self.rows_in_shard >= self.file.number_sample_per_shard { self.end_shard() } else { Ok(()) }
+    }
+
+    /// Plans inputs that become one shard each, called `name`; their rows are found in the inputs themselves. A plan has
+    /// either such shards or rows.
+    ///
+    /// # Errors
+    /// [`LedgerError::Foreign`] where the output folder has files that these shards would replace.
+    pub fn push_named(&mut self, inputs: Vec<(String, InputFingerprint)>) -> Result<()> {
+        let names: Vec<String> = inputs.iter().map(|(name, _)| name.clone()).collect();
+        let files = foreign::named(&*self.storage, &names)?;
+        if !files.is_empty() {
+            return Err(LedgerError::Foreign { files });
+        }
+        self.file.version = PLAN_VERSION;
+        for (name, fingerprint) in inputs {
+            self.file.names.push(name);
+            self.part.shards += 1;
+            self.file.shards += 1;
+            self.end_input(fingerprint)?;
+        }
+        Ok(())
     }
 
     /// Rows pushed so far, earlier revisions included.
