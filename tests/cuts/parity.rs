@@ -1,19 +1,167 @@
-use crate::watch::each_frame;
-use clipmill::subsample::cuts::{ContentScore, Factor};
-use serde_json::Value;
-use std::path::Path;
+//! Scores and cuts equal to PySceneDetect's, frame for frame.
 
-#[test]
-fn dev() {
-    let jobs: Value = serde_json::from_str(&std::fs::read_to_string("/tmp/q/C/jobs.json").unwrap()).unwrap();
-    let want: Value = serde_json::from_str(&std::fs::read_to_string("/tmp/q/C/v2.json").unwrap()).unwrap();
-    for (job, want) in jobs.as_array().unwrap().iter().zip(want.as_array().unwrap()) {
-        let path = Path::new(job["path"].as_str().unwrap());
-        let mut score = ContentScore::new(Factor::To64, crate::lab::open(path).video().unwrap().rotation);
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use clipmill::subsample::cut_detection::Settings;
+use clipmill::subsample::cuts::{ContentScore, Cuts, Factor};
+use serde_json::{Map, Value, json};
+
+use crate::lab::{Lab, footage, open};
+use crate::watch::{each_frame, watch};
+
+/// What PySceneDetect says of each job, all in one run of Python.
+fn reference(jobs: &[Value]) -> Vec<Value> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut command = Command::new(root.join(".venv/bin/python"));
+    let command = command.arg(root.join("tests/cuts/reference.py")).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.stderr(Stdio::null()).spawn().expect("run 'bash tests/rig/setup.sh test' first");
+    child.stdin.take().unwrap().write_all(&serde_json::to_vec(jobs).unwrap()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success());
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn job(path: &Path, settings: Value) -> Value {
+    let mut job = Map::from_iter([("path".to_owned(), json!(path))]);
+    job.extend(settings.as_object().unwrap().clone());
+    Value::Object(job)
+}
+
+/// The field `cuts`, by the settings of a job.
+fn cuts(job: &Value) -> Value {
+    let mut settings = job.as_object().unwrap().clone();
+    let path = PathBuf::from(settings.remove("path").unwrap().as_str().unwrap());
+    let settings: Settings = serde_json::from_value(Value::Object(settings)).unwrap();
+    let make = |info: &clipmill::media::VideoInfo| {
+        let fps = info.frame_rate.map_or(0.0, f64::from);
+        Box::new(Cuts::new(&settings, fps, info.rotation)) as Box<_>
+    };
+    watch(&path, make)["cuts"].clone()
+}
+
+/// The lists are equal, and there is a cut to find where `cuts` says so.
+fn assert_same_cuts(jobs: &[Value]) {
+    let mut most = 0;
+    for (job, want) in jobs.iter().zip(reference(jobs)) {
+        let got = cuts(job);
+        let lists = want.as_object().unwrap().iter().filter(|(name, _)| name.starts_with("cuts_"));
+        for (name, want) in lists {
+            // Python prints 5.0 where a whole number was meant.
+            assert_eq!(&got[name], want, "{name} of {job}");
+            most = most.max(want.as_array().unwrap().len());
+        }
+        assert!((got["original_fps"].as_f64().unwrap() - want["original_fps"].as_f64().unwrap()).abs() < 1e-6, "{job}");
+    }
+    assert!(most > 2, "no media with a cut");
+}
+
+fn assert_same_scores(paths: &[PathBuf], tolerance: f64) {
+    let jobs: Vec<Value> = paths.iter().map(|path| job(path, json!({}))).collect();
+    for (path, want) in paths.iter().zip(reference(&jobs)) {
+        let mut score = ContentScore::new(Factor::To64, open(path).video().unwrap().rotation);
         let mut got = Vec::new();
         each_frame(path, |frame| got.push(score.push(frame)));
-        let want: Vec<f64> = want["scores"].as_array().unwrap().iter().map(|s| s.as_f64().unwrap()).collect();
-        let worst = got.iter().zip(&want).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
-        println!("{} {} {} worst {worst}", path.file_name().unwrap().display(), got.len(), want.len());
+        let want: Vec<f64> = serde_json::from_value(want["scores"].clone()).unwrap();
+        assert_eq!(got.len(), want.len(), "{}", path.display());
+        for (frame, (got, want)) in got.iter().zip(&want).enumerate() {
+            assert!((got - want).abs() <= tolerance, "{} frame {frame}: {got}, not {want}", path.display());
+        }
+        assert!(got.iter().any(|score| *score > 27.0), "{} has no cut", path.display());
     }
+}
+
+/// The three clips one after the other, each for a second or two, in one size.
+fn joined(lab: &Lab, name: &str, size: &str, encoder: &str) -> PathBuf {
+    let [first, second, third] = CLIPS.map(|name| footage(name).to_str().unwrap().to_owned());
+    let part = |n: usize, seconds: f64| format!("[{n}:v]scale={size},setsar=1,fps=25,trim=end={seconds}[p{n}];");
+    let parts = [part(0, 2.0), part(1, 1.6), part(2, 1.0)].concat();
+    let filter = format!("{parts}[p0][p1][p2]concat=n=3:v=1[v]");
+    lab.make(name, &format!("-i {first} -i {second} -i {third} -filter_complex {filter} -map [v] {encoder}"))
+}
+
+const CLIPS: [&str; 3] = ["bikes.mp4", "bigbuckbunny.mp4", "carphone_pristine.mp4"];
+const X264: &str = "-c:v libx264 -preset ultrafast";
+/// What sums of floats may be off by.
+const EXACT: f64 = 1e-9;
+
+#[test]
+fn real_footage_scores_the_same() {
+    let lab = Lab::new();
+    let make = |name, size, encoder: &str| joined(&lab, name, size, &format!("{X264} {encoder}"));
+    let all = [
+        make("plain.mp4", "640x360", ""),
+        make("not_by_16.mkv", "334x188", ""),
+        make("portrait.mp4", "202x360", ""),
+        make("narrow.mp4", "48x84", ""),
+        make("halved.mp4", "128x72", ""),
+        make("full_range.mp4", "320x180", "-pix_fmt yuvj420p"),
+        make("422.mkv", "320x180", "-pix_fmt yuv422p"),
+        make("422_odd_height.mkv", "320x179", "-pix_fmt yuv422p"),
+        make("444.mkv", "320x180", "-pix_fmt yuv444p"),
+        make("444_odd.mkv", "175x99", "-pix_fmt yuv444p"),
+        make("422_deep.mkv", "320x180", "-pix_fmt yuv422p10le"),
+        make("420_deep.mkv", "640x352", "-pix_fmt yuv420p10le"),
+    ];
+    assert_same_scores(&all, EXACT);
+}
+
+#[test]
+fn every_codec_scores_the_same() {
+    let lab = Lab::new();
+    let all = [
+        joined(&lab, "vp9.webm", "426x240", "-c:v libvpx-vp9 -deadline realtime -cpu-used 8"),
+        joined(&lab, "vp9_deep.webm", "426x240", "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -pix_fmt yuv420p10le"),
+        joined(&lab, "hevc.mp4", "426x240", "-c:v libx265 -preset ultrafast -x265-params log-level=error"),
+        joined(&lab, "mpeg4.avi", "426x240", "-c:v mpeg4 -q:v 4"),
+    ];
+    assert_same_scores(&all, EXACT);
+}
+
+#[test]
+fn turned_pictures_score_the_same() {
+    let lab = Lab::new();
+    joined(&lab, "stored.mp4", "330x202", X264);
+    joined(&lab, "deep.mp4", "320x192", &format!("{X264} -pix_fmt yuv420p10le"));
+    let turn = |name: &str, of: &str, degrees: u32| {
+        lab.make(name, &format!("-i {of}.mp4 -c copy -metadata:s:v rotate={degrees}"))
+    };
+    let all = [turn("90.mp4", "stored", 90), turn("180.mp4", "stored", 180), turn("270.mp4", "stored", 270)];
+    for path in &all {
+        assert_ne!(open(path).video().unwrap().rotation, 0);
+    }
+    assert_same_scores(&all, EXACT);
+    // The last rows of these go through other code there, and stand in other places when turned.
+    assert_same_scores(&[turn("deep_90.mp4", "deep", 90), turn("deep_180.mp4", "deep", 180)], 0.05);
+}
+
+#[test]
+fn cuts_are_the_same_at_any_settings() {
+    let lab = Lab::new();
+    let plain = joined(&lab, "plain.mp4", "640x360", X264);
+    // Every clip again and again, nine frames at a time, the fourth time slowly into the next.
+    let fast =
+        lab.make("fast.mp4", &format!("-i {} -vf select='lt(mod(n\\,17)\\,5)',setpts=N/25/TB {X264}", plain.display()));
+    let fade =
+        lab.make("fade.mp4", &format!("-i {} -vf fade=out:st=1.2:d=0.8,fade=in:st=3:d=0.5 {X264}", plain.display()));
+    let varying = lab
+        .make("varying.mkv", &format!("-i {} -vf setpts='(N+floor(N/3)*2)/50/TB' -vsync vfr {X264}", plain.display()));
+    let mut jobs: Vec<Value> = CLIPS.iter().map(|name| job(&footage(name), json!({"framerates": [5, 12.5]}))).collect();
+    for path in [&plain, &fast, &fade, &varying] {
+        for settings in [
+            json!({}),
+            json!({"threshold": 5, "min_scene_len": 3}),
+            json!({"threshold": 12, "min_scene_len": 40}),
+            json!({"threshold": 3, "min_scene_len": 0}),
+            json!({"detector": "adaptive"}),
+            json!({"detector": "adaptive", "adaptive_threshold": 1.5, "min_content_val": 2, "min_scene_len": 4}),
+            json!({"detector": "adaptive", "window_width": 5, "min_content_val": 8}),
+        ] {
+            jobs.push(job(path, settings));
+        }
+    }
+    jobs.push(job(&plain, json!({"framerates": [1, 5, 12.5, 25, 60]})));
+    jobs.push(job(&fast, json!({"framerates": [6, 8.3], "min_scene_len": 2})));
+    assert_same_cuts(&jobs);
 }
