@@ -3,5 +3,7 @@
 #[path = "../media/lab.rs"]
 #[allow(dead_code)]
 mod lab;
+mod motion;
 mod parity;
+mod still;
 mod watch;
