@@ -41,8 +41,8 @@ mod tests {
     #[test]
     fn weights_are_those_of_libswscale() {
         let blends = blends(180, 90);
-        assert_eq!(blends[4], [(0, -115), (1, 986), (2, 3571), (3, -346)]);
-        assert_eq!(blends[3], [(0, -346), (1, 3571), (2, 986), (3, -115)]);
+        assert_eq!(blends[4], [(0, -115), (1, 985), (2, 3572), (3, -346)]);
+        assert_eq!(blends[3], [(0, -346), (1, 3572), (2, 985), (3, -115)]);
         assert!(blends.iter().all(|blend| blend.iter().map(|(_, weight)| weight).sum::<i32>() == 4096));
         assert_eq!(blends.last().map(|blend| blend[3].0), Some(89));
     }
