@@ -47,7 +47,7 @@ impl Cuts {
             name,
             step,
             score: match settings.detector {
-                Detector::Hash => Score::Hash(Box::new(HashScore::new())),
+                Detector::Hash => Score::Hash(Box::default()),
                 _ => Score::Content(Box::new(ContentScore::new(factor, turn))),
             },
             decide: match settings.detector {
