@@ -101,6 +101,6 @@ impl Subsampler for Settings {
 
     #[cfg(feature = "media")]
     fn watcher(&self, video: &VideoInfo) -> Result<Option<Box<dyn Watcher>>, Failure> {
-        Ok(Some(Box::new(super::cuts::Cuts::new(self, video.frame_rate.map_or(0.0, f64::from)))))
+        Ok(Some(Box::new(super::cuts::Cuts::new(self, video.frame_rate.map_or(0.0, f64::from), video.rotation))))
     }
 }

@@ -11,6 +11,7 @@
 //! The settings are known to every build, so that a config can be checked; what touches media is the worker's.
 
 pub mod audio_rate;
+pub mod black_static;
 pub mod clipping;
 pub mod clips;
 pub mod cut_detection;
@@ -20,6 +21,9 @@ mod edit;
 mod encoding;
 pub mod ffprobe;
 pub mod frame;
+#[cfg(feature = "media")]
+mod luma;
+pub mod motion;
 mod needs;
 pub mod noop;
 mod passes;
@@ -29,6 +33,8 @@ pub mod registry;
 pub mod resolution;
 #[cfg(feature = "media")]
 pub mod run;
+#[cfg(feature = "media")]
+pub mod still;
 mod subsampler;
 #[cfg(feature = "media")]
 pub mod watch;

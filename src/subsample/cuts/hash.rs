@@ -5,6 +5,7 @@
 //! hash functions", 2010; PySceneDetect's `HashDetector` is of the same kind.)
 
 use crate::media::YuvFrame;
+use crate::subsample::luma::shrink;
 
 /// Coefficients on each side: 256 bits.
 const SIZE: usize = 16;
@@ -15,6 +16,7 @@ const SIDE: usize = 2 * SIZE;
 #[derive(Debug)]
 pub struct HashScore {
     cosines: Vec<f32>,
+    small: Vec<f32>,
     last: Option<[bool; SIZE * SIZE]>,
 }
 
@@ -30,12 +32,13 @@ impl HashScore {
             let (k, x) = (n / SIDE, n % SIDE);
             (std::f32::consts::PI / SIDE as f32 * (x as f32 + 0.5) * k as f32).cos()
         };
-        Self { cosines: (0..SIZE * SIDE).map(cosine).collect(), last: None }
+        Self { cosines: (0..SIZE * SIDE).map(cosine).collect(), small: Vec::new(), last: None }
     }
 
     /// The share of bits that differ from the last frame's; 0 for the first.
     pub fn push(&mut self, frame: &YuvFrame<'_>) -> f64 {
-        let bits = self.bits(&shrink(frame));
+        shrink(frame, SIDE, SIDE, &mut self.small);
+        let bits = self.bits(&self.small);
         match self.last.replace(bits) {
             Some(last) => bits.iter().zip(&last).filter(|(a, b)| a != b).count() as f64 / bits.len() as f64,
             None => 0.0,
@@ -61,27 +64,4 @@ impl HashScore {
         let median = (sorted[both.len() / 2 - 1] + sorted[both.len() / 2]) / 2.0;
         std::array::from_fn(|n| both[n] > median)
     }
-}
-
-/// Mean luma of SIDE x SIDE blocks; of large blocks, of at most 8 x 8 of their pixels.
-fn shrink(frame: &YuvFrame<'_>) -> Vec<f32> {
-    let bytes = if frame.depth > 8 { 2 } else { 1 };
-    let points = |n: usize, side: usize| {
-        let (from, to) = (n * side / SIDE, ((n + 1) * side / SIDE).max(n * side / SIDE + 1).min(side.max(1)));
-        (from..to).step_by(((to - from) / 8).max(1))
-    };
-    let mut small = Vec::with_capacity(SIDE * SIDE);
-    for n in 0..SIDE * SIDE {
-        let (mut sum, mut count) = (0u32, 0u32);
-        for y in points(n / SIDE, frame.height) {
-            for x in points(n % SIDE, frame.width) {
-                // Of deeper pictures the upper byte: the hash is coarse anyway.
-                let at = y * frame.strides[0] + x * bytes + bytes - 1;
-                sum += frame.planes[0].get(at).copied().map_or(0, u32::from);
-                count += 1;
-            }
-        }
-        small.push(sum as f32 / count.max(1) as f32);
-    }
-    small
 }

@@ -12,15 +12,18 @@ static TABLES: LazyLock<([i32; 256], [i32; 256])> = LazyLock::new(|| {
     (table(255.0), table(30.0))
 });
 
-/// Hue, saturation and value of each pixel, plane by plane: `planes` holds three of `pixels.len() / 3` values.
+/// Hue, saturation and value, plane by plane, of `pixels`: blue, green and red, plane by plane.
 pub fn hsv(pixels: &[u8], planes: &mut [u8]) {
     let (by_value, by_range) = &*TABLES;
     let count = pixels.len() / 3;
     let Some((hues, rest)) = planes.split_at_mut_checked(count) else { return };
     let Some((saturations, values)) = rest.split_at_mut_checked(count) else { return };
     let out = hues.iter_mut().zip(saturations).zip(values);
-    for (pixel, ((hue, saturation), value)) in pixels.chunks_exact(3).zip(out) {
-        let [b, g, r] = [i32::from(pixel[0]), i32::from(pixel[1]), i32::from(pixel[2])];
+    let (blues, rest) = pixels.split_at(count);
+    let (greens, reds) = rest.split_at(count);
+    let bgr = blues.iter().zip(greens).zip(reds);
+    for (((b, g), r), ((hue, saturation), value)) in bgr.zip(out) {
+        let [b, g, r] = [i32::from(*b), i32::from(*g), i32::from(*r)];
         let top = b.max(g).max(r);
         let range = top - b.min(g).min(r);
         let turn = if top == r {
@@ -44,7 +47,8 @@ mod tests {
 
     #[test]
     fn known_colours() {
-        let pixels = [0, 0, 255, 0, 255, 0, 255, 0, 0, 128, 128, 128, 10, 20, 30];
+        let (blues, greens, reds) = ([0, 0, 255, 128, 10], [0, 255, 0, 128, 20], [255, 0, 0, 128, 30]);
+        let pixels = [blues, greens, reds].concat();
         let mut planes = [0; 15];
         hsv(&pixels, &mut planes);
         assert_eq!(planes[..5], [0, 60, 120, 0, 15]);

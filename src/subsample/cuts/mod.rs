@@ -8,9 +8,11 @@
 //! `content` and `adaptive` are PySceneDetect's detectors of these names, number for number: the same pixels (as OpenCV
 //! decodes and shrinks them), the same scores, the same rules.
 
+mod chroma;
 mod decide;
 mod hash;
 mod hsv;
+mod pixels;
 mod sampler;
 mod score;
 mod watcher;

@@ -1,6 +1,7 @@
 //! How much a frame differs from the one before: PySceneDetect's `content_val`.
 
 use super::hsv::hsv;
+use super::pixels::Turn;
 use super::sampler::Sampler;
 use crate::media::YuvFrame;
 
@@ -8,6 +9,7 @@ use crate::media::YuvFrame;
 #[derive(Debug)]
 pub struct ContentScore {
     factor: Factor,
+    turn: Turn,
     sampler: Option<Sampler>,
     planes: [Vec<u8>; 2],
     has_last: bool,
@@ -23,15 +25,18 @@ pub enum Factor {
 }
 
 impl ContentScore {
-    pub fn new(factor: Factor) -> Self {
-        Self { factor, sampler: None, planes: [Vec::new(), Vec::new()], has_last: false }
+    /// Of pictures that have to be turned clockwise by `turn` degrees to stand upright.
+    pub fn new(factor: Factor, turn: Turn) -> Self {
+        Self { factor, turn, sampler: None, planes: [Vec::new(), Vec::new()], has_last: false }
     }
 
     /// The score of the next frame; 0 for the first.
     pub fn push(&mut self, frame: &YuvFrame<'_>) -> f64 {
         let divisor = if self.factor == Factor::To64 { 64 } else { 256 };
         if !self.sampler.as_ref().is_some_and(|sampler| sampler.fits(frame)) {
-            let sampler = Sampler::new(frame.width, frame.height, (frame.width / divisor).max(1));
+            let (stored, width) =
+                ((frame.width, frame.height), if self.turn % 180 == 90 { frame.height } else { frame.width });
+            let sampler = Sampler::new(stored, self.turn, (width / divisor).max(1));
             let size = sampler.width * sampler.height * 3;
             // A video that changes its size has other pixels from there on, which compare to nothing before.
             self.has_last &= self.planes[0].len() == size;

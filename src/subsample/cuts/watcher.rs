@@ -40,14 +40,15 @@ pub struct Cuts {
 }
 
 impl Cuts {
-    /// `fps`: frames a second of the video on average, 0 where nobody knows.
-    pub fn new(settings: &Settings, fps: f64) -> Self {
+    /// `fps`: frames a second of the video on average, 0 where nobody knows; `turn`: degrees clockwise until its pictures
+    /// stand upright.
+    pub fn new(settings: &Settings, fps: f64, turn: u32) -> Self {
         let track = |name: String, step: u64, factor: Factor| Track {
             name,
             step,
             score: match settings.detector {
                 Detector::Hash => Score::Hash(Box::default()),
-                _ => Score::Content(Box::new(ContentScore::new(factor))),
+                _ => Score::Content(Box::new(ContentScore::new(factor, turn))),
             },
             decide: match settings.detector {
                 Detector::Adaptive => Box::new(Adaptive::new(
