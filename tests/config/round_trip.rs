@@ -180,7 +180,7 @@ fn the_fingerprint_holds_what_decides_bytes_and_nothing_else() {
     let long = format!("save_additional_columns=[{}]", (0..99).map(|n| format!("c{n}")).collect::<Vec<_>>().join(","));
     assert!(with(&long)["job.save_additional_columns"].starts_with("sha256:"));
     assert_eq!(
-        with("subsampling={NoOpSubsampler: {a: 1, b: {c: 1, d: 2}}}"),
-        with("subsampling={NoOpSubsampler: {b: {d: 2, c: 1}, a: 1}}"),
+        with("subsampling={ClippingSubsampler: {args: {min_length: 1, max_length: 2}}, NoOpSubsampler: {args: {}}}"),
+        with("subsampling={NoOpSubsampler: {args: {}}, ClippingSubsampler: {args: {max_length: 2, min_length: 1}}}"),
     );
 }
