@@ -5,11 +5,11 @@
 //! Data flows one way; each room knows only the rooms to its right and below.
 //!
 //! ```text
-//! cli ──► job ──► source ──► fetch ──► sink ──► ledger
-//!          │
-//!       cluster, audit, telemetry
+//! cli ──► job ──► source ──► fetch ──► mill ──► sink ──► ledger
+//!          │                             │
+//!       cluster, audit, telemetry     (worker) ──► subsample ──► media
 //!
-//! below all of them: config (typed settings), sample (the words they share)
+//! below all of them: config (typed settings), the settings of subsample, sample (the words they share)
 //! ```
 //!
 //! | room | holds | never |
@@ -18,15 +18,18 @@
 //! | [`config`] | typed schema, defaults, validation, schema export | I/O other than reading the file |
 //! | [`cluster`] | who am I: Slurm, MPI, local → one [`cluster::Placement`]; signals | media |
 //! | [`ledger`] | plan, leases, partial progress, commit: a pure file protocol over [`ledger::storage::Storage`] | media, network |
-//! | [`source`] | tables → rows | |
+//! | [`source`] | tables and tars → rows | |
 //! | [`fetch`] | HTTP and local paths; retry, rate, budget, address guard | decoding |
 //! | [`sink`] | tar shards, sidecars, stats | network |
 //! | [`job`] | wires the rooms: plans, takes shards, feeds samples, drains | formats |
 //! | [`audit`] | status, verify, inspect, doctor: looks at what is there | changes to it |
 //! | [`telemetry`] | tracing, progress | |
 //!
-//! Behind the feature `media`, off by default, since no command reaches them yet: `mill` (the pool of media workers, each
-//! confined) and `media` (all FFmpeg: open, probe, index, decode).
+//! | [`subsample`] | one file per subsampler; the registry, the recipe, the passes; the worker's run | FFmpeg calls |
+//! | `mill` | one sample in, its outputs out: the rank's pool of confined workers, and the worker's side | shared file system, network |
+//! | `media` | all FFmpeg: open, probe, index, decode, filter, encode, mux | policy |
+//!
+//! The last two are behind the feature `media`, on by default; the rank's program never calls `media`.
 
 pub mod audit;
 pub mod cli;
