@@ -11,6 +11,7 @@
 //! The settings are known to every build, so that a config can be checked; what touches media is the worker's.
 
 pub mod audio_rate;
+pub mod black_static;
 pub mod clipping;
 pub mod clips;
 pub mod cut_detection;
@@ -22,6 +23,7 @@ pub mod expression;
 pub mod ffprobe;
 pub mod filter;
 pub mod frame;
+pub mod motion;
 mod needs;
 pub mod noop;
 mod passes;
@@ -34,6 +36,8 @@ pub mod run;
 mod subsampler;
 #[cfg(feature = "media")]
 pub mod watch;
+#[cfg(feature = "media")]
+mod watchers;
 
 pub use edit::{Edit, Images, Picture};
 pub use encoding::Encoding;

@@ -63,6 +63,8 @@ registry! {
     "NoOpSubsampler" => noop,
     "FFProbeSubsampler" => ffprobe,
     "CutDetectionSubsampler" => cut_detection,
+    "MotionSubsampler" => motion,
+    "BlackStaticSubsampler" => black_static,
     "ClippingSubsampler" => clipping,
     "ResolutionSubsampler" => resolution,
     "FrameSubsampler" => frame,

@@ -2,7 +2,7 @@
 
 use super::clips::{Clips, Done, Job};
 use super::images::Images;
-use super::outputs::{Fields, Output};
+use super::outputs::Output;
 use super::thin;
 use super::watching::Watching;
 use super::work::Work;
@@ -11,15 +11,20 @@ use crate::mill::worker::Outlet;
 use crate::sample::Failure;
 use crate::subsample::Images as Kind;
 
-/// Makes all members, and the fields of what watched on the way.
-pub fn run(work: &Work<'_>, media: &mut Media, outputs: &mut [Output], outlet: &Outlet<'_>) -> Result<Fields, Failure> {
+/// Makes all members, and gives back what watched on the way.
+pub fn run(
+    work: &Work<'_>,
+    media: &mut Media,
+    outputs: &mut [Output],
+    outlet: &Outlet<'_>,
+) -> Result<Option<Watching>, Failure> {
     let start = media.start_seconds();
     let source = Streams::of(media);
     let jobs: Vec<Job> = outputs.iter().enumerate().map(|(n, output)| job(n, output, work, &source, start)).collect();
     let watches = work.passes.watches && !work.passes.watches_first;
     let options = options(work, &jobs, outputs, &source, watches);
     if options.frames.is_none() && options.packets.is_empty() {
-        return Ok(Fields::new());
+        return Ok(None);
     }
     let mut images = Images::new(work, outputs, media.log().lines_so_far());
     let mut watching = if watches { Some(Watching::new(work.subsamplers, work.video.as_ref())?) } else { None };
@@ -53,7 +58,7 @@ pub fn run(work: &Work<'_>, media: &mut Media, outputs: &mut [Output], outlet: &
     drop(pass);
     store(clips.finish()?, work, start, outputs, outlet)?;
     images.store(outputs, outlet)?;
-    watching.map_or(Ok(Fields::new()), Watching::finish)
+    Ok(watching)
 }
 
 fn job(index: usize, output: &Output, work: &Work<'_>, source: &Streams, start: f64) -> Job {
