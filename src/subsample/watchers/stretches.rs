@@ -49,7 +49,8 @@ impl BlackStatic {
         for (found, [segments, ratio]) in self.found.iter().zip(NAMES) {
             let inside = within(found, whole);
             let length = (whole.1 - whole.0).max(f64::MIN_POSITIVE);
-            let sum: f64 = inside.iter().map(|(start, end)| end - start).sum();
+            // Not `sum`, which makes -0 of nothing.
+            let sum = inside.iter().fold(0.0, |sum, (start, end)| sum + end - start);
             let inside: Vec<[f64; 2]> = inside.iter().map(|(start, end)| [tidy(*start), tidy(*end)]).collect();
             fields.insert(segments.to_owned(), json!(inside));
             fields.insert(ratio.to_owned(), json!(tidy((sum / length).clamp(0.0, 1.0))));
