@@ -26,7 +26,7 @@ fn media(lab: &Lab) -> std::path::PathBuf {
 fn a_clip_that_is_filtered_is_counted_and_kept_in_the_books() {
     let lab = Lab::new();
     let path = media(&lab);
-    let rows = [(path.clone(), "[[0,2],[2,4],[2,2.5]]"), (path.clone(), "[[0,1],[1,2]]")];
+    let rows = [(path.clone(), "[[0,2],[2,4],[2.5,3.2]]"), (path.clone(), "[[0,1],[1,2]]")];
     for (precision, passes) in [
         ("exact", "passes: 2 decodes (what to encode depends on the whole video), 1 encode per clip, audio copied\n"),
         ("low", "passes: 1 decode, video copied per clip, audio copied\n"),
