@@ -7,7 +7,7 @@ use super::validate::Found;
 use super::{Config, InputFormat};
 use crate::sample::RESERVED_FIELDS;
 use crate::subsample::filter::Settings as FilterSettings;
-use crate::subsample::{Recipe, registry};
+use crate::subsample::{Recipe, Step, registry};
 
 /// Names of video2dataset's configs that this version lacks.
 const LACKING: [&str; 3] = ["OpticalFlowSubsampler", "WhisperSubsampler", "CaptionSubsampler"];
@@ -32,13 +32,26 @@ pub(super) fn check(config: &Config, found: &mut Found) {
             found.add(&key, "unknown subsampler", help);
         }
     }
-    filter(config, found);
+    let steps = Recipe::steps(&config.subsampling);
+    columns(config, &steps, found);
+    filter(config, &steps, found);
+}
+
+/// A column and a subsampler cannot both make a field.
+fn columns(config: &Config, steps: &[Step], found: &mut Found) {
+    for (n, column) in config.job.save_additional_columns.iter().enumerate() {
+        let makes = |step: &&Step| registry::fields(&step.name, &step.args).iter().any(|field| field.name == *column);
+        if let Some(step) = steps.iter().find(makes) {
+            let message = format!("`{column}` is a field that {} makes", step.name);
+            let help = "rename the column in the table, or leave it out";
+            found.add(&format!("job.save_additional_columns.{n}"), message, help);
+        }
+    }
 }
 
 /// A filter by a field that no sample has keeps none; a slip of the pen is found here and not in an empty dataset.
-fn filter(config: &Config, found: &mut Found) {
+fn filter(config: &Config, steps: &[Step], found: &mut Found) {
     use InputFormat::{Csv, Parquet, Tsv, Txt};
-    let steps = Recipe::steps(&config.subsampling);
     let filter = steps.iter().find(|step| step.name == "FilterSubsampler");
     let settings = filter.and_then(|step| serde_json::from_value::<FilterSettings>(step.args.clone()).ok());
     // Samples of other inputs may have any field.

@@ -159,6 +159,12 @@ fn mistakes_are_found_before_the_job() {
             assert!(refused.stderr.contains(want), "{expression}: {}", refused.stderr);
         }
     }
+    let clash = json!({
+        "job": {"save_additional_columns": ["id", "motion"]},
+        "subsampling": {"MotionSubsampler": {"args": {}}}
+    });
+    let refused = Ended::of(lab.command("plan", &clash, &[]).output().unwrap()).expect(2);
+    assert!(refused.stderr.contains("`motion` is a field that MotionSubsampler makes"), "{}", refused.stderr);
     let config = json!({"subsampling": {"FilterSubsampler": {"args": {"expression": "duration > 3 or motion > 1"}}}});
     let refused = Ended::of(lab.command("plan", &config, &[]).output().unwrap()).expect(2);
     for want in ["add `FFProbeSubsampler: {args: {}}`", "add `MotionSubsampler: {args: {}}`"] {

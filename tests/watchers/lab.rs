@@ -125,7 +125,9 @@ pub fn times(path: &Path) -> Vec<f64> {
 pub fn probed(path: &Path, entry: &str) -> String {
     let mut command = Command::new("ffprobe");
     command.args(["-v", "error", "-select_streams", "v:0", "-of", "csv=p=0", "-show_entries", entry]).arg(path);
-    String::from_utf8(command.output().expect("ffprobe is installed").stdout).unwrap().trim().to_owned()
+    let text = String::from_utf8(command.output().expect("ffprobe is installed").stdout).unwrap();
+    // Streams of a program are printed twice.
+    text.lines().next().unwrap_or_default().to_owned()
 }
 
 pub fn footage(name: &str) -> PathBuf {

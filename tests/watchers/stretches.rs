@@ -28,18 +28,17 @@ fn last(path: &Path) -> (f64, f64) {
 }
 
 /// `blackdetect` ends what lasts to the end with the time of the last frame, clipmill with its end.
-fn blackdetect(path: &Path, options: &str) -> Vec<(f64, f64)> {
+fn blackdetect(path: &Path, (last, end): (f64, f64), options: &str) -> Vec<(f64, f64)> {
     let log = log_of(path, &format!("blackdetect={options}"));
-    let (last, end) = last(path);
     let ends = numbers(&log, "black_end").into_iter().map(|time| if (time - last).abs() < 1e-4 { end } else { time });
     numbers(&log, "black_start").into_iter().zip(ends).collect()
 }
 
 /// `freezedetect` says nothing of the end of what lasts to the end.
-fn freezedetect(path: &Path, options: &str) -> Vec<(f64, f64)> {
+fn freezedetect(path: &Path, end: f64, options: &str) -> Vec<(f64, f64)> {
     let log = log_of(path, &format!("freezedetect={options}"));
     let mut ends = numbers(&log, "freeze_end");
-    ends.push(last(path).1);
+    ends.push(end);
     numbers(&log, "freeze_start").into_iter().zip(ends).collect()
 }
 
@@ -93,15 +92,16 @@ fn black_and_still_stretches_are_ffmpegs() {
             "n=0.02:d=0.3",
         ),
     ];
+    let lasts: Vec<(f64, f64)> = paths.iter().map(|path| last(path)).collect();
     let mut found = [0, 0];
     for (args, black, still) in cases {
         let fields = lab.look(json!({"BlackStaticSubsampler": {"args": args}}), &paths);
         assert_eq!(fields.len(), paths.len());
-        for (fields, path) in fields.iter().zip(&paths) {
+        for ((fields, path), last) in fields.iter().zip(&paths).zip(&lasts) {
             let what = format!("{} {args}", path.display());
             let (got_black, got_still) = (segments(fields, "black_segments"), segments(fields, "static_segments"));
-            assert_near(&got_black, &blackdetect(path, black), &what);
-            assert_near(&got_still, &freezedetect(path, still), &what);
+            assert_near(&got_black, &blackdetect(path, *last, black), &what);
+            assert_near(&got_still, &freezedetect(path, last.1, still), &what);
             found[0] += got_black.len();
             found[1] += got_still.len();
         }
