@@ -37,6 +37,8 @@ pub struct StatusReport {
     pub rows_done: u64,
     pub successes: u64,
     pub failed: u64,
+    /// Rows of which nothing is wanted, by the job's own filter: no failures.
+    pub filtered: u64,
     pub bytes: u64,
     /// Seconds from the first committed shard's start to the last one's end.
     pub seconds: f64,
@@ -105,7 +107,9 @@ impl StatusReport {
         self.committed += 1;
         self.rows_done += stats.counts.count;
         self.successes += stats.counts.successes;
-        self.failed += stats.counts.count - stats.counts.successes.min(stats.counts.count);
+        let good = stats.counts.successes + stats.counts.filtered;
+        self.filtered += stats.counts.filtered;
+        self.failed += stats.counts.count - good.min(stats.counts.count);
         self.bytes += stats.counts.bytes_downloaded;
         self.nodes.insert(stats.clipmill.writer.host);
         for (cause, n) in stats.counts.status_dict {

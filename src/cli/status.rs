@@ -12,6 +12,9 @@ use crate::audit::{StatusReport, status};
 use crate::ledger::Plan;
 use crate::ledger::storage::LocalStorage;
 
+/// What stands among the causes and is none.
+const NO_FAILURE: [&str; 2] = ["success", "filtered"];
+
 /// Seconds between looks with `--watch`: reads one folder and the commit records.
 const WATCH_EVERY: Duration = Duration::from_secs(10);
 
@@ -79,12 +82,13 @@ fn describe(report: &StatusReport) -> String {
     let share = 100.0 * report.rows_done as f64 / (report.rows.max(1)) as f64;
     let share = if report.rows_known { format!(" ({share:.1} %)") } else { String::new() };
     let mut text = format!(
-        "shards   {} of {} committed, {} open\nrows     {rows}{share}, {} succeeded, {} failed\n",
+        "shards   {} of {} committed, {} open\nrows     {rows}{share}, {} succeeded, {} failed{}\n",
         HumanCount(report.committed),
         HumanCount(report.shards),
         report.running.iter().filter(|lease| !lease.released).count(),
         HumanCount(report.successes),
         HumanCount(report.failed),
+        filtered(report.filtered),
     );
     if report.seconds > 0.0 {
         let rate = |n: u64| n as f64 / report.seconds;
@@ -97,7 +101,8 @@ fn describe(report: &StatusReport) -> String {
         );
     }
     if report.failed > 0 {
-        let mut causes: Vec<_> = report.causes.iter().filter(|(cause, _)| *cause != "success").collect();
+        let mut causes: Vec<_> =
+            report.causes.iter().filter(|(cause, _)| !NO_FAILURE.contains(&cause.as_str())).collect();
         causes.sort_by_key(|(_, n)| std::cmp::Reverse(**n));
         let rows: Vec<_> =
             causes.iter().map(|(cause, n)| vec!["failed ".into(), n.to_string(), cause.to_string()]).collect();
@@ -124,6 +129,10 @@ fn describe(report: &StatusReport) -> String {
         text += &format!("damaged  {name}_stats.json is not a whole commit record; the next run redoes the shard\n");
     }
     text
+}
+
+fn filtered(rows: u64) -> String {
+    if rows > 0 { format!(", {} filtered", HumanCount(rows)) } else { String::new() }
 }
 
 fn elapsed(seconds: f64) -> String {

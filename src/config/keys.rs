@@ -34,13 +34,15 @@ pub(super) struct Range {
 
 /// All keys, sections before what they hold, in the schema's order.
 pub fn keys() -> &'static [Key] {
-    static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
-        let root = super::schema();
-        let mut keys = Vec::new();
-        collect(&root, &root, "", &mut keys);
-        keys
-    });
+    static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| keys_of(&super::schema()));
     &KEYS
+}
+
+/// All keys of a schema, such as those of the subsamplers.
+pub fn keys_of(schema: &Json) -> Vec<Key> {
+    let mut keys = Vec::new();
+    collect(schema, schema, "", &mut keys);
+    keys
 }
 
 pub(super) fn key(path: &str) -> Option<&'static Key> {

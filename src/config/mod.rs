@@ -26,7 +26,7 @@ mod tree;
 mod validate;
 
 pub use error::{ConfigError, Report};
-pub use keys::{Key, keys};
+pub use keys::{Key, keys, keys_of};
 pub use limits::Limits;
 pub use load::{Loaded, load};
 pub use read::SHIPPED;

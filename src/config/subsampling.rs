@@ -2,10 +2,12 @@
 
 use serde_json::Value as Json;
 
-use super::Config;
 use super::tree::nearest;
 use super::validate::Found;
-use crate::subsample::registry;
+use super::{Config, InputFormat};
+use crate::sample::RESERVED_FIELDS;
+use crate::subsample::filter::Settings as FilterSettings;
+use crate::subsample::{Recipe, Step, registry};
 
 /// Names of video2dataset's configs that this version lacks.
 const LACKING: [&str; 3] = ["OpticalFlowSubsampler", "WhisperSubsampler", "CaptionSubsampler"];
@@ -29,6 +31,49 @@ pub(super) fn check(config: &Config, found: &mut Found) {
             );
             found.add(&key, "unknown subsampler", help);
         }
+    }
+    let steps = Recipe::steps(&config.subsampling);
+    columns(config, &steps, found);
+    filter(config, &steps, found);
+}
+
+/// A column and a subsampler cannot both make a field.
+fn columns(config: &Config, steps: &[Step], found: &mut Found) {
+    for (n, column) in config.job.save_additional_columns.iter().enumerate() {
+        let makes = |step: &&Step| registry::fields(&step.name, &step.args).iter().any(|field| field.name == *column);
+        if let Some(step) = steps.iter().find(makes) {
+            let message = format!("`{column}` is a field that {} makes", step.name);
+            let help = "rename the column in the table, or leave it out";
+            found.add(&format!("job.save_additional_columns.{n}"), message, help);
+        }
+    }
+}
+
+/// A filter by a field that no sample has keeps none; a slip of the pen is found here and not in an empty dataset.
+fn filter(config: &Config, steps: &[Step], found: &mut Found) {
+    use InputFormat::{Csv, Parquet, Tsv, Txt};
+    let filter = steps.iter().find(|step| step.name == "FilterSubsampler");
+    let settings = filter.and_then(|step| serde_json::from_value::<FilterSettings>(step.args.clone()).ok());
+    // Samples of other inputs may have any field.
+    let (Some(settings), Csv | Parquet | Tsv | Txt) = (settings, config.job.input_format) else { return };
+    let made = steps.iter().flat_map(|step| registry::fields(&step.name, &step.args)).map(|column| column.name);
+    let columns = config.job.save_additional_columns.iter().cloned();
+    let mut known: Vec<String> = made.chain(columns).chain(RESERVED_FIELDS.map(str::to_owned)).collect();
+    let cuts = config.subsampling.get("CutDetectionSubsampler").and_then(|cuts| cuts.get("cuts_are_clips"));
+    let is_cut = config.job.clip_col.is_some() || cuts.and_then(Json::as_bool) == Some(true);
+    if is_cut || known.iter().any(|name| name == "video_metadata") {
+        known.push("duration".to_owned());
+    }
+    // Looking at what comes too late is a mistake of its own.
+    known.push("clip".to_owned());
+    for field in settings.looks_at().into_iter().filter(|field| !known.iter().any(|name| name == field)) {
+        let help = match (field, nearest(field, known.iter().map(String::as_str))) {
+            ("duration", _) => "add `FFProbeSubsampler: {args: {}}`, which finds it out".to_owned(),
+            ("motion" | "motion_max", _) => "add `MotionSubsampler: {args: {}}`, which makes it".to_owned(),
+            (_, Some(near)) => format!("did you mean `{near}`?"),
+            (_, None) => format!("there are {}; `job.save_additional_columns` adds columns", known.join(", ")),
+        };
+        found.add("subsampling.FilterSubsampler.args.expression", format!("no sample has a field `{field}`"), help);
     }
 }
 

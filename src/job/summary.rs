@@ -10,12 +10,13 @@ pub fn close(work: &Work, ending: Ending) -> Result<Ending, JobError> {
     let report = status(&work.config.job.output_folder, work.storage.as_ref(), &work.plan)?;
     let failed_share = report.failed as f64 / report.rows.max(1) as f64;
     tracing::info!(
-        "complete: {} rows in {} shards, {} succeeded, {} failed ({:.2} %), {}",
+        "complete: {} rows in {} shards, {} succeeded, {} failed ({:.2} %), {} filtered, {}",
         report.rows_done,
         report.committed,
         report.successes,
         report.failed,
         100.0 * failed_share,
+        report.filtered,
         indicatif::HumanBytes(report.bytes)
     );
     let too_many_failed = failed_share > work.config.job.max_failed_fraction;

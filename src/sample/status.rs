@@ -30,7 +30,7 @@ impl Status {
 pub enum FailureClass {
     /// The row has no URL.
     NoUrl,
-    /// The row has too few or too many fields, or a cell that cannot be read.
+    /// The row has too few or too many fields, a cell that cannot be read, or a value that a filter cannot work with.
     BadRow,
     /// The row is not valid UTF-8.
     InvalidUtf8,

@@ -19,7 +19,9 @@ pub mod cut_detection;
 pub mod cuts;
 mod edit;
 mod encoding;
+pub mod expression;
 pub mod ffprobe;
+pub mod filter;
 pub mod frame;
 #[cfg(feature = "media")]
 mod luma;
@@ -33,11 +35,11 @@ pub mod registry;
 pub mod resolution;
 #[cfg(feature = "media")]
 pub mod run;
-#[cfg(feature = "media")]
-pub mod still;
 mod subsampler;
 #[cfg(feature = "media")]
 pub mod watch;
+#[cfg(feature = "media")]
+mod watchers;
 
 pub use edit::{Edit, Images, Picture};
 pub use encoding::Encoding;

@@ -14,7 +14,7 @@ pub struct Passes {
     pub indexes: bool,
     /// All frames are decoded for what watches them.
     pub watches: bool,
-    /// The watching comes first, in a decode of its own: what to encode depends on what it finds.
+    /// The watching comes first, in a decode of its own: what becomes of the sample depends on what it finds.
     pub watches_first: bool,
     pub video: Work,
     pub audio: Work,
@@ -57,14 +57,13 @@ impl Passes {
         };
         let keeps_media = recipe.formats.video.is_some() && video == Work::None;
         let finds_cuts = recipe.steps.iter().any(|step| step.name == "CutDetectionSubsampler");
-        let decodes_clips = matches!(video, Work::Encode | Work::Smart) || needs.images;
         let waits = needs.decides || (recipe.clips == Some(ClipSource::Cuts) && finds_cuts);
         Self {
             keeps_media,
             probes: needs.headers,
             indexes: needs.packets || clips,
             watches: needs.all_frames,
-            watches_first: needs.all_frames && waits && decodes_clips,
+            watches_first: needs.all_frames && waits,
             video,
             audio,
             images: needs.images,
@@ -75,7 +74,7 @@ impl Passes {
     /// How often a video is decoded, if not every frame of it.
     pub fn decodes(&self) -> u32 {
         let for_outputs = matches!(self.video, Work::Encode | Work::Smart) || self.images;
-        u32::from(self.watches || for_outputs) + u32::from(self.watches_first)
+        u32::from(self.watches || for_outputs) + u32::from(self.watches_first && for_outputs)
     }
 }
 

@@ -69,6 +69,7 @@ registry! {
     "ResolutionSubsampler" => resolution,
     "FrameSubsampler" => frame,
     "AudioRateSubsampler" => audio_rate,
+    "FilterSubsampler" => filter,
 }
 
 /// Keys beside `args`, each true or false.

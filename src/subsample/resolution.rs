@@ -38,6 +38,7 @@ pub enum Modes {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PadPosition {
+    /// In the middle.
     Center,
     /// As video2dataset does.
     TopLeft,

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::clips::Span;
 use crate::media::YuvFrame;
 use crate::sample::Failure;
 
@@ -17,7 +18,12 @@ pub trait Watcher {
     ///
     /// # Errors
     /// The sample's failure.
-    fn finish(self: Box<Self>, video: &Watched) -> Result<Map<String, Value>, Failure>;
+    fn finish(&mut self, video: &Watched) -> Result<Map<String, Value>, Failure>;
+
+    /// After `finish`: fields that a clip from second to second has of its own, in place of the video's.
+    fn clip(&self, _video: &Watched, _span: Span) -> Map<String, Value> {
+        Map::new()
+    }
 }
 
 /// What was learned of a video by decoding it.

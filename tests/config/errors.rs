@@ -266,7 +266,7 @@ distribution: {distributor: multi_processing}
       |
     2 | subsampling: {Resolution: {args: {}}, Whatever: 1}
       |                                                 ^
-      = help: available: NoOpSubsampler, FFProbeSubsampler, CutDetectionSubsampler, MotionSubsampler, BlackStaticSubsampler, ClippingSubsampler, ResolutionSubsampler, FrameSubsampler, AudioRateSubsampler
+      = help: available: NoOpSubsampler, FFProbeSubsampler, CutDetectionSubsampler, MotionSubsampler, BlackStaticSubsampler, ClippingSubsampler, ResolutionSubsampler, FrameSubsampler, AudioRateSubsampler, FilterSubsampler
 
     job.yaml:3:29: distribution.distributor: unknown word `multi_processing`
       |

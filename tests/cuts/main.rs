@@ -3,7 +3,5 @@
 #[path = "../media/lab.rs"]
 #[allow(dead_code)]
 mod lab;
-mod motion;
 mod parity;
-mod still;
 mod watch;

@@ -41,7 +41,7 @@ fn cuts(path: &Path, jobs: &[&Value]) -> Vec<Value> {
     };
     let mut watchers: Vec<Box<Cuts>> = jobs.iter().map(make).collect();
     let (_, watched) = each_frame(path, |frame| watchers.iter_mut().for_each(|watcher| watcher.frame(frame).unwrap()));
-    watchers.into_iter().map(|watcher| watcher.finish(&watched).unwrap()["cuts"].clone()).collect()
+    watchers.into_iter().map(|mut watcher| watcher.finish(&watched).unwrap()["cuts"].clone()).collect()
 }
 
 /// The lists are equal, and there is a cut to find where `cuts` says so.

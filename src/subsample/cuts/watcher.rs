@@ -93,7 +93,7 @@ impl Watcher for Cuts {
         Ok(())
     }
 
-    fn finish(self: Box<Self>, video: &Watched) -> Result<Map<String, Value>, Failure> {
+    fn finish(&mut self, video: &Watched) -> Result<Map<String, Value>, Failure> {
         let mut cuts = Map::new();
         cuts.insert("original_fps".into(), json!(video.fps));
         for track in &self.tracks {

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::watching::Watching;
 use super::work::Work;
 use crate::media::{ClipSpec, SoundSpec, StreamSummary, Streams, Stretch, VideoSpec};
 use crate::mill::worker::{Made, Stored};
@@ -39,6 +40,13 @@ impl Output {
         match self.planned {
             Some(planned) => (planned.start as f64 * work.frames.unit, planned.end as f64 * work.frames.unit),
             None => (self.seconds.0 + start, self.seconds.1 + start),
+        }
+    }
+
+    /// Takes over what was seen within it, where it is a clip.
+    pub fn add_seen(&mut self, watching: &Watching, work: &Work<'_>) {
+        if let Some(Planned { start, end, .. }) = self.planned {
+            self.fields.extend(watching.clip((work.frames.seconds(start), work.frames.seconds(end))));
         }
     }
 

@@ -11,21 +11,21 @@ use crate::mill::worker::Outlet;
 use crate::sample::Failure;
 use crate::subsample::Images as Kind;
 
-/// Makes all members, and the fields of what watched on the way.
+/// Makes all members, and gives back what watched on the way.
 pub fn run(
     work: &Work<'_>,
     media: &mut Media,
     outputs: &mut [Output],
     meta: &Fields,
     outlet: &Outlet<'_>,
-) -> Result<Fields, Failure> {
+) -> Result<Option<Watching>, Failure> {
     let start = media.start_seconds();
     let source = Streams::of(media);
     let jobs: Vec<Job> = outputs.iter().enumerate().map(|(n, output)| job(n, output, work, &source, start)).collect();
     let watches = work.passes.watches && !work.passes.watches_first;
     let options = options(work, &jobs, outputs, &source, watches);
     if options.frames.is_none() && options.packets.is_empty() {
-        return Ok(Fields::new());
+        return Ok(None);
     }
     let mut images = Images::new(work, outputs, media.log().lines_so_far());
     let mut watching = if watches { Some(Watching::new(work.subsamplers, work.video.as_ref())?) } else { None };
@@ -59,7 +59,7 @@ pub fn run(
     drop(pass);
     store(clips.finish()?, work, (start, meta), outputs, outlet)?;
     images.store(outputs, outlet)?;
-    watching.map_or(Ok(Fields::new()), Watching::finish)
+    Ok(watching)
 }
 
 fn job(index: usize, output: &Output, work: &Work<'_>, source: &Streams, start: f64) -> Job {

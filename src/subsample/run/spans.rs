@@ -6,6 +6,7 @@ use super::outputs::{Fields, Output};
 use super::work::Work;
 use crate::media::Media;
 use crate::sample::{Failure, FailureClass};
+use crate::subsample::black_static;
 use crate::subsample::clipping::{Precision, Settings};
 use crate::subsample::clips::{Planned, Span, Spans, Style, parse, plan};
 use crate::subsample::{ClipSource, Cut, Work as How};
@@ -15,6 +16,7 @@ pub fn clips(work: &Work<'_>, source: ClipSource, media: &Media, meta: &Fields) 
     let settings = settings(work)?;
     let Spans { spans, style } = spans(work, source, meta)?;
     let count = spans.len();
+    let spans = if trims(work) { black_static::trim(spans, meta) } else { spans };
     let outputs = match &work.video {
         Some(_) => of_frames(work, &settings, spans, style),
         None => of_sound(&settings, spans, style, media.duration()),
@@ -24,6 +26,7 @@ pub fn clips(work: &Work<'_>, source: ClipSource, media: &Media, meta: &Fields) 
             Precision::KeyframeAdjusted => "lie within the video with two keyframes inside",
             _ => "lie within the video",
         };
+        let why = format!("{why}{}", if trims(work) { ", outside its black and static stretches" } else { "" });
         let what = format!("no clip is left: none of {count} spans is longer than {} s and {why}", settings.min_length);
         return Err(Failure::new(FailureClass::NoClips, what));
     }
@@ -34,6 +37,12 @@ fn settings(work: &Work<'_>) -> Result<Settings, Failure> {
     let step = work.recipe.steps.iter().find(|step| step.name == "ClippingSubsampler");
     let args = step.map_or_else(|| json!({}), |step| step.args.clone());
     serde_json::from_value(args).map_err(|error| super::broken(&error.to_string()))
+}
+
+/// Whether stretches that are black or still are cut out.
+fn trims(work: &Work<'_>) -> bool {
+    let step = work.recipe.steps.iter().find(|step| step.name == "BlackStaticSubsampler");
+    step.and_then(|step| step.args.get("trim_clips")?.as_bool()).unwrap_or(false)
 }
 
 fn spans(work: &Work<'_>, source: ClipSource, meta: &Fields) -> Result<Spans, Failure> {

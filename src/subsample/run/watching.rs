@@ -4,6 +4,7 @@ use super::outputs::Fields;
 use crate::media::{DecodedFrame, VideoInfo};
 use crate::sample::Failure;
 use crate::subsample::Subsampler;
+use crate::subsample::clips::Span;
 use crate::subsample::watch::{Watched, Watcher};
 
 /// The watchers of one sample.
@@ -37,12 +38,17 @@ impl Watching {
         self.watchers.iter_mut().try_for_each(|watcher| watcher.frame(&picture))
     }
 
-    /// The fields that they make.
-    pub fn finish(self) -> Result<Fields, Failure> {
+    /// The last frame was seen: the fields that they make of the whole video.
+    pub fn finish(&mut self) -> Result<Fields, Failure> {
         let mut fields = Fields::new();
-        for watcher in self.watchers {
+        for watcher in &mut self.watchers {
             fields.extend(watcher.finish(&self.watched)?);
         }
         Ok(fields)
+    }
+
+    /// What of them a clip has of its own.
+    pub fn clip(&self, span: Span) -> Fields {
+        self.watchers.iter().flat_map(|watcher| watcher.clip(&self.watched, span)).collect()
     }
 }

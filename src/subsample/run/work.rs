@@ -38,12 +38,21 @@ pub fn run(
         subsampler.probe(&mut media, &mut meta)?;
     }
     let work = Work::new(recipe, subsamplers, &mut media)?;
+    let mut seen = None;
     if work.passes.watches_first {
-        meta.extend(work.watch_alone(&mut media)?);
+        let watching = seen.insert(work.watch_alone(&mut media)?);
+        meta.extend(watching.finish()?);
     }
-    let mut outputs = work.outputs(&media, &meta)?;
-    let watched = pass::run(&work, &mut media, &mut outputs, &meta, outlet)?;
-    meta.extend(watched);
+    let mut outputs = work.outputs(&media, &meta, seen.as_ref())?;
+    // Nothing more is found out about what nobody wants.
+    if outputs.iter().any(|output| output.is_wanted)
+        && let Some(mut watching) = pass::run(&work, &mut media, &mut outputs, &meta, outlet)?
+    {
+        meta.extend(watching.finish()?);
+        for output in &mut outputs {
+            output.add_seen(&watching, &work);
+        }
+    }
     Ok(outputs.into_iter().map(|output| output.into_made(&meta, &work)).collect())
 }
 
@@ -74,7 +83,8 @@ impl<'a> Work<'a> {
     /// Clips are cut by it, and frames that nobody will see need not be decoded.
     fn wants_index(&self) -> bool {
         let chooses = self.edit.images.is_some() || self.edit.fps.is_some();
-        self.passes.clips || (chooses && !self.passes.watches)
+        let shows_all = self.passes.watches && !self.passes.watches_first;
+        self.passes.clips || (chooses && !shows_all)
     }
 
     fn index(&mut self, media: &mut Media) -> Result<(), Failure> {
@@ -89,7 +99,7 @@ impl<'a> Work<'a> {
     }
 
     /// A decode for what watches, where what to make depends on it.
-    fn watch_alone(&self, media: &mut Media) -> Result<Fields, Failure> {
+    fn watch_alone(&self, media: &mut Media) -> Result<Watching, Failure> {
         let mut watching = Watching::new(self.subsamplers, self.video.as_ref())?;
         let options = PassOptions { frames: Some(DecodeOptions::default()), ..PassOptions::default() };
         let mut pass = media.pass(options)?;
@@ -101,16 +111,19 @@ impl<'a> Work<'a> {
         if pass.report().frames == 0 {
             return Err(pass.no_frames().into());
         }
-        watching.finish()
+        Ok(watching)
     }
 
     /// What is to be made, by what is known now.
-    fn outputs(&self, media: &Media, meta: &Fields) -> Result<Vec<Output>, Failure> {
+    fn outputs(&self, media: &Media, meta: &Fields, seen: Option<&Watching>) -> Result<Vec<Output>, Failure> {
         let mut outputs = match self.recipe.clips {
             None => vec![Output::whole()],
             Some(source) => spans::clips(self, source, media, meta)?,
         };
         for output in &mut outputs {
+            if let Some(watching) = seen {
+                output.add_seen(watching, self);
+            }
             let mut fields = meta.clone();
             fields.extend(output.fields.clone());
             for subsampler in self.subsamplers {
