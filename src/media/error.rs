@@ -47,6 +47,11 @@ pub enum MediaError {
     NoContainer { extension: String },
     #[error("FFmpeg on this machine has no encoder `{encoder}`")]
     NoEncoder { encoder: String },
+    /// An option of an encoder that cannot be used.
+    #[error(
+        "the encoder `{encoder}` cannot take the option `{option}`: {why}; `ffmpeg -h encoder={encoder}` lists what it has, correct the section `encoding`"
+    )]
+    Option { encoder: String, option: String, why: String },
     /// The codec and the container do not go together.
     #[error("a `.{extension}` file cannot hold this ({detail}); choose another extension in encode_formats")]
     DoesNotFit { extension: String, detail: String },
@@ -77,6 +82,7 @@ impl MediaError {
             MediaError::UnsupportedCodec { .. }
             | MediaError::NoContainer { .. }
             | MediaError::NoEncoder { .. }
+            | MediaError::Option { .. }
             | MediaError::DoesNotFit { .. } => FailureClass::UnsupportedCodec,
             MediaError::Encoder { .. } => FailureClass::NotEncodable,
             MediaError::NothingInside => FailureClass::NoClips,

@@ -5,5 +5,6 @@ mod bad_input;
 mod frames;
 mod fuzz;
 mod lab;
+mod output;
 mod pass;
 mod probe;

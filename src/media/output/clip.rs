@@ -1,10 +1,10 @@
 //! One output file of one clip.
 
-use ffmpeg_next::codec::Parameters;
 use ffmpeg_next::{Packet, Rational};
 
 use super::encoder::{VideoCodec, VideoEncoder};
 use super::filter::{FilterSpec, VideoFilter};
+use super::lane::Lane;
 use super::muxer::{Muxer, SideData, keep};
 use super::sound::{AudioCodec, SoundTrack};
 use super::source::Streams;
@@ -68,23 +68,22 @@ pub struct StreamSummary {
     pub height: u32,
 }
 
-/// One stream of the file. Its packets wait until the headers of all streams are known.
-#[derive(Default)]
-struct Lane {
-    ready: Option<(Parameters, Rational)>,
-    waiting: Vec<Packet>,
-    muxed: Option<usize>,
-    is_ended: bool,
-    range: Option<(i64, i64)>,
-    packets: u64,
-    /// Of a packet that does not tell, in its time base.
-    usual_duration: i64,
-}
-
 enum Pictures {
     None,
-    Copy { stream: usize, zero: i64, is_over: bool, has_key: bool },
-    Encode { filter: VideoFilter, encoder: Option<VideoEncoder>, codec: VideoCodec, zero: i64 },
+    Copy {
+        stream: usize,
+        zero: i64,
+        is_over: bool,
+        has_key: bool,
+    },
+    Encode {
+        filter: VideoFilter,
+        encoder: Option<VideoEncoder>,
+        codec: VideoCodec,
+        zero: i64,
+        /// Where the last frame that came ends, in the stream's time base.
+        end: i64,
+    },
 }
 
 enum Sound {
@@ -104,6 +103,8 @@ pub struct ClipWriter {
     span: (f64, f64),
     zero: f64,
     info: Option<VideoInfo>,
+    /// Of a frame that does not tell, in the stream's time base.
+    frame_length: i64,
     size: (u32, u32),
     has_begun: bool,
     side_data: Vec<SideData>,
@@ -128,18 +129,24 @@ impl ClipWriter {
             (VideoSpec::Encode { graph, codec }, Some((info, ..))) => {
                 let filter = VideoFilter::new(FilterSpec {
                     graph: graph.clone(),
-                    rotation: info.rotation,
+                    turn: source.turn(),
                     time_base: info.time_base,
                     frame_rate: info.frame_rate,
                     formats: codec.formats.clone(),
                 });
-                Pictures::Encode { filter, encoder: None, codec: codec.clone(), zero: zero_in(info.time_base) }
+                let zero = zero_in(info.time_base);
+                Pictures::Encode { filter, encoder: None, codec: codec.clone(), zero, end: 0 }
             }
         };
         video_lane.is_ended = matches!(pictures, Pictures::None);
+        let mut frame_length = 1;
         if let Some(info) = info {
             let frame = info.frame_rate.map_or(0.04, |rate| 1.0 / f64::from(rate));
-            video_lane.usual_duration = (frame / f64::from(info.time_base)).round() as i64;
+            frame_length = ((frame / f64::from(info.time_base)).round() as i64).max(1);
+            video_lane.usual_duration = frame_length;
+            if let Pictures::Copy { zero, .. } = &pictures {
+                video_lane.end = known_end(spec.stretch).map(|end| end - zero);
+            }
         }
         let (sound, sound_lane) = sound(source, spec, &muxer)?;
         let mut writer = Self {
@@ -152,6 +159,7 @@ impl ClipWriter {
             span: spec.span,
             zero: spec.zero,
             info,
+            frame_length,
             size: info.map_or((0, 0), |info| (info.width, info.height)),
             has_begun: false,
             side_data,
@@ -185,7 +193,9 @@ impl ClipWriter {
         if self.stretch.is_some_and(|stretch| !(stretch.start..stretch.end).contains(&pts)) {
             return Ok(());
         }
-        let Pictures::Encode { filter, encoder, codec, zero } = &mut self.pictures else { return Ok(()) };
+        let Pictures::Encode { filter, encoder, codec, zero, end } = &mut self.pictures else { return Ok(()) };
+        let length = frame.raw().packet().duration;
+        *end = pts - *zero + if length > 0 { length } else { self.frame_length };
         let mut made = Vec::new();
         filter.push(frame.raw(), pts - *zero, &self.log, |picture| {
             made.push(picture);
@@ -233,17 +243,22 @@ impl ClipWriter {
     /// # Errors
     /// [`MediaError::NothingInside`]: not one frame or packet was its own.
     pub fn finish(mut self) -> Result<ClipFile, MediaError> {
-        if let Pictures::Encode { filter, encoder, codec, .. } = &mut self.pictures {
+        if let Pictures::Encode { filter, encoder, codec, zero, end } = &mut self.pictures {
             let mut made = Vec::new();
-            filter.end(|picture| {
+            // A clip's last frame lasts until the one behind the clip is shown.
+            let end = known_end(self.stretch).map_or(*end, |end| end - *zero);
+            filter.end(end, |picture| {
                 made.push(picture);
                 Ok(())
             })?;
             let global = self.muxer.wants_global_headers();
             encode(made, filter, encoder, codec, global, &self.log, &mut self.video_lane, &mut self.size)?;
             let lane = &mut self.video_lane;
-            if let Some(encoder) = encoder {
-                encoder.end(&mut |packet| {
+            if let (Some(encoder), Some(info)) = (encoder, &self.info) {
+                // Where the filters change the clock, frames have its constant length.
+                let is_same_clock = encoder.time_base() == info.time_base;
+                let end = is_same_clock.then_some(end);
+                encoder.end(end, &mut |packet| {
                     lane.take(packet);
                     Ok(())
                 })?;
@@ -315,24 +330,9 @@ impl ClipWriter {
     }
 }
 
-impl Lane {
-    fn take(&mut self, mut packet: Packet) {
-        if packet.duration() <= 0 {
-            packet.set_duration(self.usual_duration);
-        }
-        let start = packet.pts().or(packet.dts()).unwrap_or(0);
-        let end = start + packet.duration().max(0);
-        let range = self.range.get_or_insert((start, end));
-        *range = (range.0.min(start), range.1.max(end));
-        self.packets += 1;
-        self.waiting.push(packet);
-    }
-
-    fn summary(&self, zero: f64, (width, height): (u32, u32)) -> Option<StreamSummary> {
-        let ((_, time_base), (start, end)) = (self.ready.as_ref()?, self.range?);
-        let seconds = |time: i64| time as f64 * f64::from(*time_base) + zero;
-        Some(StreamSummary { start: seconds(start), end: seconds(end), packets: self.packets, width, height })
-    }
+/// Where a clip ends that does not go on to the end of the media.
+fn known_end(stretch: Option<Stretch>) -> Option<i64> {
+    stretch.map(|stretch| stretch.end).filter(|end| *end != i64::MAX)
 }
 
 fn sound(source: &Streams, spec: &ClipSpec, muxer: &Muxer) -> Result<(Sound, Lane), MediaError> {

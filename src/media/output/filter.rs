@@ -14,8 +14,8 @@ use crate::media::log::LogLines;
 pub struct FilterSpec {
     /// A chain as `ffmpeg -vf` takes it; none: frames pass as they are.
     pub graph: Option<String>,
-    /// Degrees clockwise that stand the picture upright, before anything else is done to it.
-    pub rotation: u32,
+    /// Filters that stand the picture upright, before anything else is done to it.
+    pub turn: Option<String>,
     /// Of the frames' times.
     pub time_base: Rational,
     pub frame_rate: Option<Rational>,
@@ -31,18 +31,21 @@ struct Shape {
     format: Pixel,
 }
 
+/// Size and format.
+type Kept = (u32, u32, Pixel);
+
 /// A running chain. Built for the first frame, and anew where the frames' shape changes; what comes out keeps its size.
 pub struct VideoFilter {
     spec: FilterSpec,
     running: Option<(Shape, Graph)>,
-    /// Size of what comes out.
-    size: Option<(u32, u32)>,
+    /// Of what comes out: the encoder takes no other.
+    kept: Option<Kept>,
     is_ended: bool,
 }
 
 impl VideoFilter {
     pub fn new(spec: FilterSpec) -> Self {
-        Self { spec, running: None, size: None, is_ended: false }
+        Self { spec, running: None, kept: None, is_ended: false }
     }
 
     /// Takes a frame, which is shared, not copied. Frames that come out of it are handed to `each`.
@@ -55,11 +58,11 @@ impl VideoFilter {
     ) -> Result<(), MediaError> {
         let shape = Shape { width: picture.width(), height: picture.height(), format: picture.format() };
         if self.running.as_ref().is_some_and(|(built_for, _)| *built_for != shape) {
-            self.close(&mut each)?;
+            self.close(pts, &mut each)?;
         }
         let (_, graph) = match &mut self.running {
             Some(running) => running,
-            none => none.insert((shape, build(&self.spec, shape, picture, self.size).map_err(|e| failed(e, log))?)),
+            none => none.insert((shape, build(&self.spec, shape, picture, self.kept).map_err(|e| failed(e, log))?)),
         };
         let mut shared = frame::Video::empty();
         // SAFETY: both are frames; the new one refers to the same buffers.
@@ -76,10 +79,14 @@ impl VideoFilter {
         self.pull(&mut each)
     }
 
-    /// No more frames: hands out what the chain held back.
-    pub fn end(&mut self, mut each: impl FnMut(frame::Video) -> Result<(), MediaError>) -> Result<(), MediaError> {
+    /// No more frames, and the last one lasts until `end`: hands out what the chain held back.
+    pub fn end(
+        &mut self,
+        end: i64,
+        mut each: impl FnMut(frame::Video) -> Result<(), MediaError>,
+    ) -> Result<(), MediaError> {
         self.is_ended = true;
-        self.close(&mut each)
+        self.close(end, &mut each)
     }
 
     /// Time base and frame rate of what comes out, once something has.
@@ -91,11 +98,20 @@ impl VideoFilter {
         Some((sink.sink().time_base(), (rate.numerator() > 0).then_some(rate)))
     }
 
-    fn close(&mut self, each: &mut dyn FnMut(frame::Video) -> Result<(), MediaError>) -> Result<(), MediaError> {
+    fn close(
+        &mut self,
+        end: i64,
+        each: &mut dyn FnMut(frame::Video) -> Result<(), MediaError>,
+    ) -> Result<(), MediaError> {
         if let Some((_, graph)) = &mut self.running
             && let Some(mut source) = graph.get("in")
         {
-            source.source().flush().map_err(|error| MediaError::Encoder { detail: error.to_string() })?;
+            // The time matters to filters that repeat frames. The ffmpeg program tells it, too.
+            // SAFETY: the source is a configured buffer of this graph.
+            let code = unsafe { ffi::av_buffersrc_close(source.as_mut_ptr(), end, 0) };
+            if code < 0 {
+                return Err(MediaError::Encoder { detail: Error::from(code).to_string() });
+            }
             self.pull(each)?;
         }
         // The last shape's time base is still asked for after the end.
@@ -112,7 +128,7 @@ impl VideoFilter {
             let mut made = frame::Video::empty();
             match sink.sink().frame(&mut made) {
                 Ok(()) => {
-                    self.size.get_or_insert((made.width(), made.height()));
+                    self.kept.get_or_insert((made.width(), made.height(), made.format()));
                     each(made)?;
                 }
                 Err(Error::Eof | Error::Other { errno: libc::EAGAIN }) => return Ok(()),
@@ -122,7 +138,7 @@ impl VideoFilter {
     }
 }
 
-fn build(spec: &FilterSpec, shape: Shape, first: &frame::Video, size: Option<(u32, u32)>) -> Result<Graph, Error> {
+fn build(spec: &FilterSpec, shape: Shape, first: &frame::Video, kept: Option<Kept>) -> Result<Graph, Error> {
     let (source, sink) = (filter::find("buffer"), filter::find("buffersink"));
     let (source, sink) = source.zip(sink).ok_or(Error::FilterNotFound)?;
     let mut graph = Graph::new();
@@ -136,7 +152,7 @@ fn build(spec: &FilterSpec, shape: Shape, first: &frame::Video, size: Option<(u3
     }
     graph.add(&source, "in", &source_arguments(spec, shape, first))?;
     graph.add(&sink, "out", "")?;
-    graph.output("in", 0)?.input("out", 0)?.parse(&chain(spec, size))?;
+    graph.output("in", 0)?.input("out", 0)?.parse(&chain(spec, kept))?;
     graph.validate()?;
     Ok(graph)
 }
@@ -161,18 +177,24 @@ fn source_arguments(spec: &FilterSpec, shape: Shape, first: &frame::Video) -> St
 }
 
 /// The whole chain: upright, what was asked for, the size that the encoder has, a format that it takes.
-fn chain(spec: &FilterSpec, size: Option<(u32, u32)>) -> String {
-    let turn = match spec.rotation {
-        90 => Some("transpose=clock".to_owned()),
-        180 => Some("hflip,vflip".to_owned()),
-        270 => Some("transpose=cclock".to_owned()),
-        _ => None,
-    };
-    let size = size.map(|(width, height)| format!("scale={width}:{height}"));
-    // Pictures whose colours are stored at half the size have even sides.
-    let even = spec.formats.starts_with("yuv420p").then(|| "crop=trunc(iw/2)*2:trunc(ih/2)*2:0:0".to_owned());
-    let format = format!("format=pix_fmts={}", spec.formats);
-    turn.into_iter().chain(spec.graph.clone()).chain(size).chain(even).chain([format]).collect::<Vec<_>>().join(",")
+fn chain(spec: &FilterSpec, kept: Option<Kept>) -> String {
+    let size = kept.map(|(width, height, _)| format!("scale={width}:{height}"));
+    let formats = kept.and_then(|(.., format)| format.descriptor()).map_or(spec.formats.as_str(), |known| known.name());
+    let format = format!("format=pix_fmts={formats}");
+    let parts = spec.turn.clone().into_iter().chain(spec.graph.clone()).chain(size).chain(even(&spec.formats));
+    parts.chain([format]).collect::<Vec<_>>().join(",")
+}
+
+/// Pictures whose colours are stored at half the size have even sides; the formats of JPEG do without.
+fn even(formats: &str) -> Option<String> {
+    let first = formats.split('|').next().unwrap_or_default();
+    if ["yuv420", "yuva420", "nv12", "nv21", "p01"].iter().any(|halved| first.starts_with(halved)) {
+        Some("crop=trunc(iw/2)*2:trunc(ih/2)*2:0:0".into())
+    } else if ["yuv422", "nv16", "nv20", "p21"].iter().any(|halved| first.starts_with(halved)) {
+        Some("crop=trunc(iw/2)*2:ih:0:0".into())
+    } else {
+        None
+    }
 }
 
 fn failed(error: Error, log: &LogLines) -> MediaError {
