@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use clipmill::media::{
-    ClipFile, ClipSpec, ClipWriter, DecodeOptions, Event, Media, MediaError, PassOptions, SoundSpec, Streams, Stretch,
-    VideoCodec, VideoSpec,
+    Action, ClipFile, ClipSpec, ClipWriter, DecodeOptions, Event, Media, MediaError, PassOptions, SoundSpec, Streams,
+    Stretch, VideoCodec, VideoSpec, select,
 };
 use clipmill::subsample::clips::{Frames, Planned, plan};
+use clipmill::subsample::run::thin;
 use clipmill::subsample::{Cut, Encoding};
 
 use crate::lab::{Lab, ffprobe, footage, open, run};
@@ -32,10 +33,14 @@ fn encode(graph: Option<&str>, codec: VideoCodec) -> VideoSpec {
 
 /// The one file of `spec`, as a worker makes it.
 fn make(media: &mut Media, spec: &ClipSpec) -> Result<ClipFile, MediaError> {
+    make_of(media, spec, None)
+}
+
+fn make_of(media: &mut Media, spec: &ClipSpec, actions: Option<Vec<Action>>) -> Result<ClipFile, MediaError> {
     let source = Streams::of(media);
     let mut writer = ClipWriter::new(&source, spec)?;
     let frames = writer.wants_frames().then(DecodeOptions::default);
-    let mut pass = media.pass(PassOptions { frames, actions: None, packets: writer.streams() })?;
+    let mut pass = media.pass(PassOptions { frames, actions, packets: writer.streams() })?;
     let mut next = 0;
     while let Some(event) = pass.next_event()? {
         match event {
@@ -114,22 +119,17 @@ fn chains_of_filters_give_the_frames_that_ffmpeg_gives() {
 fn frame_rates_give_as_many_frames_as_ffmpeg_at_every_length() {
     let lab = Lab::new();
     for rate in ["25", "30000/1001", "12.5"] {
-        for count in [1, 2, 3, 7, 10, 24, 26] {
+        for (count, name) in [(1, "in.mp4"), (3, "in.mkv"), (10, "in.mp4"), (26, "in.mkv")] {
             let input =
                 format!("-f lavfi -i testsrc2=s=64x36:r={rate} -frames:v {count} -c:v libx264 -preset ultrafast");
-            for name in ["in.mp4", "in.mkv"] {
-                let path = lab.make(name, &input);
-                for fps in ["1", "4", "10", "24", "29.97", "60"] {
-                    let graph = format!("fps={fps}");
-                    let made = frames(&whole(&lab, &path, Some(&graph), "yuv420p"));
-                    let want = sums(&path, &format!("-vf {graph} -fps_mode passthrough"));
-                    assert!(
-                        made == want,
-                        "{name}: {count} frames of {rate} at {fps}: {} and {}",
-                        made.len(),
-                        want.len()
-                    );
-                }
+            let path = lab.make(name, &input);
+            for fps in ["1", "10", "29.97", "60"] {
+                let graph = format!("fps={fps}");
+                let made = frames(&whole(&lab, &path, Some(&graph), "yuv420p"));
+                let want = sums(&path, &format!("-vf {graph} -fps_mode passthrough"));
+                // Of what is shorter than half a frame, ffmpeg makes a file without any.
+                let is_one = want.is_empty() && made.len() == 1;
+                assert!(made == want || is_one, "{count} frames of {rate} at {fps}: {} and {}", made.len(), want.len());
             }
         }
     }
@@ -188,9 +188,18 @@ fn a_copy_of_everything_is_ffmpegs_copy() {
             let packets = "-show_packets -show_data_hash md5 -show_entries packet=stream_index,pts,dts,flags,data_hash";
             let mut packets = ffprobe(path, packets)["packets"].as_array().unwrap().clone();
             packets.sort_by_key(|packet| (packet["stream_index"].as_i64(), packet["dts"].as_i64()));
+            // The ffmpeg program begins TS files at second 1.4; here they begin at 0.
+            let first = if extension == "ts" { packets[0]["dts"].as_i64().unwrap() } else { 0 };
+            for packet in packets.iter_mut().filter(|_| first != 0) {
+                for key in ["pts", "dts"] {
+                    packet[key] = (packet[key].as_i64().unwrap() - first).into();
+                }
+            }
             packets
         };
-        assert!(packets(&made) == packets(&want), "{name}: packets differ");
+        let (got, wanted) = (packets(&made), packets(&want));
+        let first = got.iter().zip(&wanted).find(|(got, want)| got != want);
+        assert!(got.len() == wanted.len() && first.is_none(), "{name} as {extension}: {first:?}");
         assert_eq!(frames(&made), frames(&path), "{name}");
     }
 }
@@ -384,7 +393,46 @@ fn copied_clips_have_the_source_frames_and_nothing_that_cannot_be_decoded() {
             assert_eq!(video.packets as usize, last - first, "{name}");
             assert!((video.start - planned.start as f64 * known.unit).abs() < 1e-6, "{name}");
             assert!((video.end - planned.end as f64 * known.unit).abs() < 1e-6, "{name}");
-            assert_eq!(complaints(&made), "", "{name}: {start} to {end}");
+            // What an H.264 decoder says of every open group that it begins with: a picture that is shown before, so not
+            // here, is struck off the list of references.
+            let usual = |line: &&str| !(name.starts_with("open.") && line.ends_with("mmco: unref short failure"));
+            let complaints = complaints(&made);
+            assert_eq!(complaints.lines().find(usual), None, "{name}: {start} to {end}");
         }
     }
+}
+
+#[test]
+fn frames_that_are_not_decoded_are_never_shown() {
+    let lab = Lab::new();
+    let codec = "-c:v libx264 -preset fast -bf 3 -g 30";
+    let vary = "-vf select=not(mod(n\\,7))+not(mod(n\\,5)) -fps_mode vfr";
+    let mut skipped = 0;
+    for (rate, name, change) in [
+        ("25", "even.mp4", "-fps_mode cfr"),
+        ("30000/1001", "ntsc.mkv", "-fps_mode cfr"),
+        ("50", "vary.mp4", vary),
+        ("59.94", "vary.mkv", vary),
+    ] {
+        let path = lab.make(name, &format!("-f lavfi -i testsrc2=d=2.3:s=64x36:r={rate} {change} {codec}"));
+        let mut media = open(&path);
+        let known = known(&mut media);
+        let packets = media.packets(media.video().unwrap().stream).unwrap();
+        let middle = Stretch { start: known.times[known.times.len() / 5], end: known.times[known.times.len() * 3 / 4] };
+        for fps in [1.0, 4.0, 7.5, 10.0, 12.0, 23.976, 25.0, 29.97] {
+            for stretch in [None, Some(middle)] {
+                let zero = stretch.map_or(media.start_seconds(), |stretch| stretch.start as f64 * known.unit);
+                let video = encode(Some(&format!("fps={fps}")), lossless("yuv420p"));
+                let spec = ClipSpec { stretch, zero, ..spec(&media, "mkv", video, SoundSpec::None) };
+                let all = make(&mut media, &spec).unwrap();
+                let stretches = [stretch.unwrap_or(thin::EVERYTHING)];
+                let shown = thin::shown(&known, &stretches, fps);
+                let actions = select(&packets, &stretches, Some(&|time| shown.binary_search(&time).is_ok())).unwrap();
+                skipped += actions.iter().filter(|action| **action == Action::DecodeIfReferred).count();
+                let some = make_of(&mut media, &spec, Some(actions)).unwrap();
+                assert!(some.bytes == all.bytes, "{name} at {fps}, {stretch:?}");
+            }
+        }
+    }
+    assert!(skipped > 1000, "only {skipped} frames were left out");
 }

@@ -40,12 +40,14 @@ pub struct VideoFilter {
     running: Option<(Shape, Graph)>,
     /// Of what comes out: the encoder takes no other.
     kept: Option<Kept>,
+    /// The first frame and its time, until anything comes out.
+    first: Option<(frame::Video, i64)>,
     is_ended: bool,
 }
 
 impl VideoFilter {
     pub fn new(spec: FilterSpec) -> Self {
-        Self { spec, running: None, kept: None, is_ended: false }
+        Self { spec, running: None, kept: None, first: None, is_ended: false }
     }
 
     /// Takes a frame, which is shared, not copied. Frames that come out of it are handed to `each`.
@@ -64,13 +66,12 @@ impl VideoFilter {
             Some(running) => running,
             none => none.insert((shape, build(&self.spec, shape, picture, self.kept).map_err(|e| failed(e, log))?)),
         };
-        let mut shared = frame::Video::empty();
-        // SAFETY: both are frames; the new one refers to the same buffers.
-        if unsafe { ffi::av_frame_ref(shared.as_mut_ptr(), picture.as_ptr()) } < 0 {
-            return Err(MediaError::Encoder { detail: "out of memory".into() });
-        }
+        let mut shared = share(picture)?;
         shared.set_pts(Some(pts));
         shared.set_kind(ffmpeg_next::picture::Type::None);
+        if self.kept.is_none() && self.first.is_none() {
+            self.first = Some((share(picture)?, pts));
+        }
         graph
             .get("in")
             .ok_or(Error::Bug)
@@ -86,7 +87,11 @@ impl VideoFilter {
         mut each: impl FnMut(frame::Video) -> Result<(), MediaError>,
     ) -> Result<(), MediaError> {
         self.is_ended = true;
-        self.close(end, &mut each)
+        self.close(end, &mut each)?;
+        match (self.kept, self.first.take()) {
+            (None, Some((picture, pts))) => self.show(&picture, pts, &mut each),
+            _ => Ok(()),
+        }
     }
 
     /// Time base and frame rate of what comes out, once something has.
@@ -96,6 +101,26 @@ impl VideoFilter {
         // SAFETY: the sink is a configured buffersink of this graph.
         let rate: Rational = unsafe { ffi::av_buffersink_get_frame_rate(sink.as_mut_ptr()) }.into();
         Some((sink.sink().time_base(), (rate.numerator() > 0).then_some(rate)))
+    }
+
+    /// Media shorter than half a frame of a lower frame rate: its first frame is shown for one, where the ffmpeg program
+    /// makes a file without any.
+    fn show(
+        &mut self,
+        picture: &frame::Video,
+        pts: i64,
+        each: &mut dyn FnMut(frame::Video) -> Result<(), MediaError>,
+    ) -> Result<(), MediaError> {
+        let Some((_, Some(rate))) = self.output() else { return Ok(()) };
+        let length = (1.0 / f64::from(rate) / f64::from(self.spec.time_base)).ceil() as i64;
+        let shape = Shape { width: picture.width(), height: picture.height(), format: picture.format() };
+        let fail = |error: Error| MediaError::Encoder { detail: error.to_string() };
+        let mut graph = build(&self.spec, shape, picture, None).map_err(fail)?;
+        let mut shared = share(picture)?;
+        shared.set_pts(Some(pts));
+        graph.get("in").ok_or(Error::Bug).and_then(|mut source| source.source().add(&shared)).map_err(fail)?;
+        self.running = Some((shape, graph));
+        self.close(pts.saturating_add(length), each)
     }
 
     fn close(
@@ -128,6 +153,7 @@ impl VideoFilter {
             let mut made = frame::Video::empty();
             match sink.sink().frame(&mut made) {
                 Ok(()) => {
+                    self.first = None;
                     self.kept.get_or_insert((made.width(), made.height(), made.format()));
                     each(made)?;
                 }
@@ -138,9 +164,23 @@ impl VideoFilter {
     }
 }
 
+/// Another reference to the same picture.
+fn share(picture: &frame::Video) -> Result<frame::Video, MediaError> {
+    let mut shared = frame::Video::empty();
+    // SAFETY: both are frames; the new one refers to the same buffers.
+    if unsafe { ffi::av_frame_ref(shared.as_mut_ptr(), picture.as_ptr()) } < 0 {
+        return Err(MediaError::Encoder { detail: "out of memory".into() });
+    }
+    Ok(shared)
+}
+
 fn build(spec: &FilterSpec, shape: Shape, first: &frame::Video, kept: Option<Kept>) -> Result<Graph, Error> {
     let (source, sink) = (filter::find("buffer"), filter::find("buffersink"));
     let (source, sink) = source.zip(sink).ok_or(Error::FilterNotFound)?;
+    let chain = chain(spec, kept);
+    if chain.contains('\0') {
+        return Err(Error::InvalidData);
+    }
     let mut graph = Graph::new();
     let threads = 1;
     let options = CString::new("flags=bicubic").unwrap_or_default();
@@ -152,7 +192,7 @@ fn build(spec: &FilterSpec, shape: Shape, first: &frame::Video, kept: Option<Kep
     }
     graph.add(&source, "in", &source_arguments(spec, shape, first))?;
     graph.add(&sink, "out", "")?;
-    graph.output("in", 0)?.input("out", 0)?.parse(&chain(spec, kept))?;
+    graph.output("in", 0)?.input("out", 0)?.parse(&chain)?;
     graph.validate()?;
     Ok(graph)
 }
