@@ -57,6 +57,11 @@ pub enum MediaError {
     DoesNotFit { extension: String, detail: String },
     #[error("the encoder failed ({detail})")]
     Encoder { detail: String },
+    /// Frames are reordered, and nothing tells how.
+    #[error(
+        "the container keeps no presentation times, and they cannot be told from the video: clips cannot be copied; set `precision: exact` in ClippingSubsampler"
+    )]
+    NoTimes,
     /// Nothing of the media lies within the span.
     #[error("nothing of the media lies within the clip")]
     NothingInside,
@@ -85,6 +90,7 @@ impl MediaError {
             | MediaError::Option { .. }
             | MediaError::DoesNotFit { .. } => FailureClass::UnsupportedCodec,
             MediaError::Encoder { .. } => FailureClass::NotEncodable,
+            MediaError::NoTimes => FailureClass::NotDecodable,
             MediaError::NothingInside => FailureClass::NoClips,
             MediaError::TooManyPixels { .. }
             | MediaError::TooLong { .. }

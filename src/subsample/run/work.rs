@@ -78,7 +78,11 @@ impl<'a> Work<'a> {
 
     fn index(&mut self, media: &mut Media) -> Result<(), Failure> {
         let Some(video) = &self.video else { return Ok(()) };
-        self.packets = media.packets(video.stream)?;
+        self.packets = media.shown_packets()?;
+        let copies = self.passes.video == super::super::Work::Copy;
+        if copies && self.packets.iter().any(|packet| packet.pts.is_none()) {
+            return Err(MediaError::NoTimes.into());
+        }
         let unit = f64::from(video.time_base);
         let usual = video.frame_rate.map_or(0.04, |rate| 1.0 / f64::from(rate));
         let shown = self.packets.iter().filter(|packet| !packet.is_discarded);
