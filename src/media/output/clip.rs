@@ -2,10 +2,10 @@
 
 use ffmpeg_next::{Packet, Rational};
 
-use super::encoder::{VideoCodec, VideoEncoder};
-use super::filter::{FilterSpec, VideoFilter};
+use super::encoder::VideoCodec;
 use super::lane::Lane;
 use super::muxer::{Muxer, SideData, keep};
+use super::pictures::Encoded;
 use super::sound::{AudioCodec, SoundTrack};
 use super::source::Streams;
 use crate::media::log::LogLines;
@@ -70,20 +70,8 @@ pub struct StreamSummary {
 
 enum Pictures {
     None,
-    Copy {
-        stream: usize,
-        zero: i64,
-        is_over: bool,
-        has_key: bool,
-    },
-    Encode {
-        filter: VideoFilter,
-        encoder: Option<VideoEncoder>,
-        codec: VideoCodec,
-        zero: i64,
-        /// Where the last frame that came ends, in the stream's time base.
-        end: i64,
-    },
+    Copy { stream: usize, zero: i64, is_over: bool, has_key: bool },
+    Encode(Box<Encoded>),
 }
 
 enum Sound {
@@ -103,9 +91,6 @@ pub struct ClipWriter {
     span: (f64, f64),
     zero: f64,
     info: Option<VideoInfo>,
-    /// Of a frame that does not tell, in the stream's time base.
-    frame_length: i64,
-    size: (u32, u32),
     has_begun: bool,
     side_data: Vec<SideData>,
     log: LogLines,
@@ -127,26 +112,19 @@ impl ClipWriter {
                 Pictures::Copy { stream: info.stream, zero: zero_in(info.time_base), is_over: false, has_key: false }
             }
             (VideoSpec::Encode { graph, codec }, Some((info, ..))) => {
-                let filter = VideoFilter::new(FilterSpec {
-                    graph: graph.clone(),
-                    turn: source.turn(),
-                    time_base: info.time_base,
-                    frame_rate: info.frame_rate,
-                    formats: codec.formats.clone(),
-                });
-                let zero = zero_in(info.time_base);
-                Pictures::Encode { filter, encoder: None, codec: codec.clone(), zero, end: 0 }
+                let encoded = Encoded::new(info, source.turn(), graph.clone(), codec.clone())
+                    .with_clock(zero_in(info.time_base), frame_length(info))
+                    .with_global_headers(muxer.wants_global_headers());
+                Pictures::Encode(Box::new(encoded))
             }
         };
         video_lane.is_ended = matches!(pictures, Pictures::None);
-        let mut frame_length = 1;
-        if let Some(info) = info {
-            let frame = info.frame_rate.map_or(0.04, |rate| 1.0 / f64::from(rate));
-            frame_length = ((frame / f64::from(info.time_base)).round() as i64).max(1);
-            video_lane.usual_duration = frame_length;
-            if let Pictures::Copy { zero, .. } = &pictures {
-                video_lane.end = known_end(spec.stretch).map(|end| end - zero);
-            }
+        if let Some(info) = &info {
+            video_lane.usual_duration = frame_length(info);
+            video_lane.size = (info.width, info.height);
+        }
+        if let Pictures::Copy { zero, .. } = &pictures {
+            video_lane.end = known_end(spec.stretch).map(|end| end - zero);
         }
         let (sound, sound_lane) = sound(source, spec, &muxer)?;
         let mut writer = Self {
@@ -159,8 +137,6 @@ impl ClipWriter {
             span: spec.span,
             zero: spec.zero,
             info,
-            frame_length,
-            size: info.map_or((0, 0), |info| (info.width, info.height)),
             has_begun: false,
             side_data,
             log: source.log.clone(),
@@ -171,7 +147,7 @@ impl ClipWriter {
 
     /// Whether it wants frames, and not only packets.
     pub fn wants_frames(&self) -> bool {
-        matches!(self.pictures, Pictures::Encode { .. })
+        matches!(self.pictures, Pictures::Encode(_))
     }
 
     /// Streams whose packets it wants.
@@ -193,16 +169,9 @@ impl ClipWriter {
         if self.stretch.is_some_and(|stretch| !(stretch.start..stretch.end).contains(&pts)) {
             return Ok(());
         }
-        let Pictures::Encode { filter, encoder, codec, zero, end } = &mut self.pictures else { return Ok(()) };
-        let length = frame.raw().packet().duration;
-        *end = pts - *zero + if length > 0 { length } else { self.frame_length };
-        let mut made = Vec::new();
-        filter.push(frame.raw(), pts - *zero, &self.log, |picture| {
-            made.push(picture);
-            Ok(())
-        })?;
-        let global = self.muxer.wants_global_headers();
-        encode(made, filter, encoder, codec, global, &self.log, &mut self.video_lane, &mut self.size)?;
+        if let Pictures::Encode(encoded) = &mut self.pictures {
+            encoded.frame(frame, pts, &self.log, &mut self.video_lane)?;
+        }
         self.flush()
     }
 
@@ -243,26 +212,9 @@ impl ClipWriter {
     /// # Errors
     /// [`MediaError::NothingInside`]: not one frame or packet was its own.
     pub fn finish(mut self) -> Result<ClipFile, MediaError> {
-        if let Pictures::Encode { filter, encoder, codec, zero, end } = &mut self.pictures {
-            let mut made = Vec::new();
+        if let Pictures::Encode(encoded) = &mut self.pictures {
             // A clip's last frame lasts until the one behind the clip is shown.
-            let end = known_end(self.stretch).map_or(*end, |end| end - *zero);
-            filter.end(end, |picture| {
-                made.push(picture);
-                Ok(())
-            })?;
-            let global = self.muxer.wants_global_headers();
-            encode(made, filter, encoder, codec, global, &self.log, &mut self.video_lane, &mut self.size)?;
-            let lane = &mut self.video_lane;
-            if let (Some(encoder), Some(info)) = (encoder, &self.info) {
-                // Where the filters change the clock, frames have its constant length.
-                let is_same_clock = encoder.time_base() == info.time_base;
-                let end = is_same_clock.then_some(end);
-                encoder.end(end, &mut |packet| {
-                    lane.take(packet);
-                    Ok(())
-                })?;
-            }
+            encoded.finish(known_end(self.stretch), &self.log, &mut self.video_lane)?;
         }
         if let Sound::Encode(track) = &mut self.sound {
             let lane = &mut self.sound_lane;
@@ -283,8 +235,8 @@ impl ClipWriter {
             return Err(MediaError::NothingInside);
         }
         self.flush()?;
-        let video = self.video_lane.summary(self.zero, self.size);
-        let sound = self.sound_lane.summary(self.zero, (0, 0));
+        let video = self.video_lane.summary(self.zero);
+        let sound = self.sound_lane.summary(self.zero);
         Ok(ClipFile { bytes: self.muxer.finish()?, video, sound })
     }
 
@@ -330,6 +282,12 @@ impl ClipWriter {
     }
 }
 
+/// How long a frame lasts that does not tell, in the stream's time base.
+fn frame_length(info: &VideoInfo) -> i64 {
+    let seconds = info.frame_rate.map_or(0.04, |rate| 1.0 / f64::from(rate));
+    ((seconds / f64::from(info.time_base)).round() as i64).max(1)
+}
+
 /// Where a clip ends that does not go on to the end of the media.
 fn known_end(stretch: Option<Stretch>) -> Option<i64> {
     stretch.map(|stretch| stretch.end).filter(|end| *end != i64::MAX)
@@ -349,36 +307,6 @@ fn sound(source: &Streams, spec: &ClipSpec, muxer: &Muxer) -> Result<(Sound, Lan
     let zero = (spec.zero / f64::from(*time_base)).round() as i64;
     let lane = Lane { ready: Some((parameters.clone(), *time_base)), ..Lane::default() };
     Ok((Sound::Copy { stream: *index, time_base: *time_base, zero }, lane))
-}
-
-#[expect(clippy::too_many_arguments, reason = "the parts of a writer, borrowed one by one")]
-fn encode(
-    pictures: Vec<ffmpeg_next::frame::Video>,
-    filter: &mut VideoFilter,
-    encoder: &mut Option<VideoEncoder>,
-    codec: &VideoCodec,
-    global_headers: bool,
-    log: &LogLines,
-    lane: &mut Lane,
-    size: &mut (u32, u32),
-) -> Result<(), MediaError> {
-    for picture in pictures {
-        if encoder.is_none() {
-            let (time_base, rate) = filter.output().unwrap_or((Rational(1, 25), None));
-            let open = VideoEncoder::open(codec, &picture, time_base, rate, global_headers, log)?;
-            *size = (picture.width(), picture.height());
-            lane.ready = Some((open.parameters(), open.time_base()));
-            let frame = rate.map_or(1.0, |rate| 1.0 / f64::from(rate) / f64::from(time_base));
-            lane.usual_duration = (frame.round() as i64).max(1);
-            *encoder = Some(open);
-        }
-        let Some(open) = encoder else { continue };
-        open.push(picture, &mut |packet| {
-            lane.take(packet);
-            Ok(())
-        })?;
-    }
-    Ok(())
 }
 
 /// The packet with the clip's own times, if it belongs to the clip.

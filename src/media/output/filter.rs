@@ -200,7 +200,7 @@ fn build(spec: &FilterSpec, shape: Shape, first: &frame::Video, kept: Option<Kep
 fn source_arguments(spec: &FilterSpec, shape: Shape, first: &frame::Video) -> String {
     let aspect = first.aspect_ratio();
     let aspect = if aspect.numerator() > 0 { aspect } else { Rational(0, 1) };
-    let format = i32::from(ffi::AVPixelFormat::from(shape.format) as i32);
+    let format = ffi::AVPixelFormat::from(shape.format) as i32;
     let mut text = format!(
         "video_size={}x{}:pix_fmt={format}:time_base={}/{}:pixel_aspect={}/{}",
         shape.width,

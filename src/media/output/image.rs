@@ -68,14 +68,14 @@ fn encode(name: &str, picture: &frame::Video, log: &LogLines) -> Result<Vec<u8>,
         (*raw).thread_count = 1;
         (*raw).color_range = (*picture.as_ptr()).color_range;
         (*raw).flags |= ffi::AV_CODEC_FLAG_BITEXACT as i32 | ffi::AV_CODEC_FLAG_QSCALE as i32;
-        (*raw).global_quality = 2 * ffi::FF_QP2LAMBDA as i32;
+        (*raw).global_quality = 2 * ffi::FF_QP2LAMBDA;
     }
     let mut encoder = context.open_as_with(found, Dictionary::new()).map_err(fail)?;
     let mut shared = frame::Video::empty();
     // SAFETY: both are frames; the new one refers to the same buffers.
     unsafe {
         ffi::av_frame_ref(shared.as_mut_ptr(), picture.as_ptr());
-        (*shared.as_mut_ptr()).quality = 2 * ffi::FF_QP2LAMBDA as i32;
+        (*shared.as_mut_ptr()).quality = 2 * ffi::FF_QP2LAMBDA;
     }
     shared.set_pts(Some(0));
     encoder.send_frame(&shared).map_err(fail)?;

@@ -17,6 +17,8 @@ pub struct Lane {
     pub usual_duration: i64,
     /// Where the last frame ends, if that is known better than by its packet: in the time base of the packets.
     pub end: Option<i64>,
+    /// Pixels; 0 for sound.
+    pub size: (u32, u32),
     pub range: Option<(i64, i64)>,
 }
 
@@ -34,8 +36,9 @@ impl Lane {
     }
 
     /// What came of it; `zero`: seconds where the file's time begins.
-    pub fn summary(&self, zero: f64, (width, height): (u32, u32)) -> Option<StreamSummary> {
+    pub fn summary(&self, zero: f64) -> Option<StreamSummary> {
         let ((_, time_base), (start, end)) = (self.ready.as_ref()?, self.range?);
+        let (width, height) = self.size;
         let seconds = |time: i64| time as f64 * f64::from(*time_base) + zero;
         let end = self.end.filter(|known| *known > start).unwrap_or(end);
         Some(StreamSummary { start: seconds(start), end: seconds(end), packets: self.packets, width, height })

@@ -14,6 +14,7 @@ mod image;
 mod lane;
 mod muxer;
 mod options;
+mod pictures;
 mod sound;
 mod source;
 mod turn;

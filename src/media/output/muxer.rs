@@ -43,7 +43,7 @@ pub fn holds(extension: &str, codec: ffmpeg_next::codec::Id) -> bool {
     // SAFETY: a lookup in FFmpeg's static tables.
     unsafe {
         let format = ffi::av_guess_format(name.as_ptr(), std::ptr::null(), std::ptr::null());
-        !format.is_null() && ffi::avformat_query_codec(format, codec.into(), ffi::FF_COMPLIANCE_NORMAL as i32) == 1
+        !format.is_null() && ffi::avformat_query_codec(format, codec.into(), ffi::FF_COMPLIANCE_NORMAL) == 1
     }
 }
 
