@@ -2,6 +2,7 @@
 #![cfg(feature = "media")]
 
 mod bad_input;
+mod cutting;
 mod frames;
 mod fuzz;
 mod lab;
