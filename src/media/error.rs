@@ -47,11 +47,21 @@ pub enum MediaError {
     NoContainer { extension: String },
     #[error("FFmpeg on this machine has no encoder `{encoder}`")]
     NoEncoder { encoder: String },
+    /// An option of an encoder that cannot be used.
+    #[error(
+        "the encoder `{encoder}` cannot take the option `{option}`: {why}; `ffmpeg -h encoder={encoder}` lists what it has, correct the section `encoding`"
+    )]
+    Option { encoder: String, option: String, why: String },
     /// The codec and the container do not go together.
     #[error("a `.{extension}` file cannot hold this ({detail}); choose another extension in encode_formats")]
     DoesNotFit { extension: String, detail: String },
     #[error("the encoder failed ({detail})")]
     Encoder { detail: String },
+    /// Frames are reordered, and nothing tells how.
+    #[error(
+        "the container keeps no presentation times, and they cannot be told from the video: clips cannot be copied; set `precision: exact` in ClippingSubsampler"
+    )]
+    NoTimes,
     /// Nothing of the media lies within the span.
     #[error("nothing of the media lies within the clip")]
     NothingInside,
@@ -77,8 +87,10 @@ impl MediaError {
             MediaError::UnsupportedCodec { .. }
             | MediaError::NoContainer { .. }
             | MediaError::NoEncoder { .. }
+            | MediaError::Option { .. }
             | MediaError::DoesNotFit { .. } => FailureClass::UnsupportedCodec,
             MediaError::Encoder { .. } => FailureClass::NotEncodable,
+            MediaError::NoTimes => FailureClass::NotDecodable,
             MediaError::NothingInside => FailureClass::NoClips,
             MediaError::TooManyPixels { .. }
             | MediaError::TooLong { .. }

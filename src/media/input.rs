@@ -5,6 +5,7 @@ use std::fs::File;
 use ffmpeg_next::format::context::Input;
 use ffmpeg_next::{Packet, Rational, ffi};
 
+use super::order::{self, Times};
 use super::packets::{self, PacketInfo};
 use super::pass::{Pass, PassOptions};
 use super::source::Source;
@@ -19,6 +20,8 @@ pub struct Media {
     input: Input,
     /// Packets were read: the next pass opens the container anew.
     is_read: bool,
+    /// What packets are given that the container has no times for.
+    times: Option<Times>,
     log: LogCapture,
 }
 
@@ -53,7 +56,7 @@ impl Media {
             return Err(MediaError::Empty);
         }
         let input = demux::open(&source, container, &limits, &log)?;
-        Ok(Self { source, container, limits, input, is_read: false, log })
+        Ok(Self { source, container, limits, input, is_read: false, times: None, log })
     }
 
     /// The media's bytes.
@@ -94,6 +97,9 @@ impl Media {
         if self.is_read {
             self.input = demux::open(&self.source, self.container, &self.limits, &self.log)?;
             self.is_read = false;
+        }
+        if let Some(times) = &mut self.times {
+            times.met = 0;
         }
         Ok(())
     }
@@ -163,6 +169,27 @@ impl Media {
         packets::index(self, stream)
     }
 
+    /// As [`Media::packets`] of the first video stream, with presentation times also where the container keeps none (AVI
+    /// with reordered frames): the video is decoded once for them, and packets of later passes have them, too. Where they
+    /// cannot be told, they stay out.
+    pub fn shown_packets(&mut self) -> Result<Vec<PacketInfo>, MediaError> {
+        let stream = self.video()?.stream;
+        let mut packets = self.packets(stream)?;
+        if packets.iter().all(|packet| packet.pts.is_some()) {
+            return Ok(packets);
+        }
+        if let Some(shown) = order::times(self, stream, &packets) {
+            packets.iter_mut().zip(&shown).for_each(|(packet, time)| packet.pts = Some(*time));
+            self.set_times(Some(Times { stream, shown, met: 0, hides_decoding: false }));
+        }
+        Ok(packets)
+    }
+
+    /// Sets what packets are given from the next pass on.
+    pub(super) fn set_times(&mut self, times: Option<Times>) {
+        self.times = times;
+    }
+
     /// A decoder of the first video stream, at its first frame.
     pub fn decoder(&mut self, options: DecodeOptions) -> Result<Decoder<'_>, MediaError> {
         self.rewind()?;
@@ -181,7 +208,12 @@ impl Media {
         self.is_read = true;
         loop {
             match packet.read(&mut self.input) {
-                Ok(()) => return Ok(true),
+                Ok(()) => {
+                    if let Some(times) = &mut self.times {
+                        times.give(packet);
+                    }
+                    return Ok(true);
+                }
                 Err(ffmpeg_next::Error::Other { errno: libc::EAGAIN }) => {}
                 Err(ffmpeg_next::Error::Eof) => return Ok(false),
                 Err(error) => return Err(error),

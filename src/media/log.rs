@@ -90,6 +90,20 @@ impl LogLines {
     }
 }
 
+impl LogLines {
+    /// The lines kept now that are not among `before`, which were kept earlier.
+    pub fn since(&self, before: &[String]) -> Vec<String> {
+        let now = self.texts();
+        let known = now.iter().rev().skip_while(|line| before.last() != Some(line)).count();
+        now.into_iter().skip(known).collect()
+    }
+
+    /// All lines kept now, oldest first.
+    pub fn texts(&self) -> Vec<String> {
+        self.0.lock().map(|lines| lines.iter().map(|line| line.text.clone()).collect()).unwrap_or_default()
+    }
+}
+
 impl Drop for LogCapture {
     fn drop(&mut self) {
         if let Ok(mut listeners) = LISTENERS.lock() {

@@ -17,6 +17,7 @@ mod frame;
 mod input;
 mod limits;
 mod log;
+mod order;
 mod output;
 mod packets;
 mod pass;

@@ -3,8 +3,7 @@
 use std::path::Path;
 
 use clipmill::media::{DecodeOptions, VideoInfo, YuvFrame};
-use clipmill::subsample::watch::{Watched, Watcher};
-use serde_json::{Map, Value};
+use clipmill::subsample::watch::Watched;
 
 use crate::lab::open;
 
@@ -21,12 +20,4 @@ pub fn each_frame(path: &Path, mut see: impl FnMut(&YuvFrame<'_>)) -> (VideoInfo
     }
     let end = times.last().map_or(0.0, |last| last + 1.0 / fps);
     (info, Watched { fps, times, end })
-}
-
-/// The fields that a watcher makes of a file.
-pub fn watch(path: &Path, make: impl FnOnce(&VideoInfo) -> Box<dyn Watcher>) -> Map<String, Value> {
-    let info = open(path).video().unwrap();
-    let mut watcher = make(&info);
-    let (_, watched) = each_frame(path, |frame| watcher.frame(frame).unwrap());
-    watcher.finish(&watched).unwrap()
 }

@@ -2,8 +2,10 @@
 #![cfg(feature = "media")]
 
 mod bad_input;
+mod cutting;
 mod frames;
 mod fuzz;
 mod lab;
+mod output;
 mod pass;
 mod probe;

@@ -1,11 +1,11 @@
 //! One output file of one clip.
 
-use ffmpeg_next::codec::Parameters;
 use ffmpeg_next::{Packet, Rational};
 
-use super::encoder::{VideoCodec, VideoEncoder};
-use super::filter::{FilterSpec, VideoFilter};
+use super::encoder::VideoCodec;
+use super::lane::Lane;
 use super::muxer::{Muxer, SideData, keep};
+use super::pictures::Encoded;
 use super::sound::{AudioCodec, SoundTrack};
 use super::source::Streams;
 use crate::media::log::LogLines;
@@ -68,23 +68,10 @@ pub struct StreamSummary {
     pub height: u32,
 }
 
-/// One stream of the file. Its packets wait until the headers of all streams are known.
-#[derive(Default)]
-struct Lane {
-    ready: Option<(Parameters, Rational)>,
-    waiting: Vec<Packet>,
-    muxed: Option<usize>,
-    is_ended: bool,
-    range: Option<(i64, i64)>,
-    packets: u64,
-    /// Of a packet that does not tell, in its time base.
-    usual_duration: i64,
-}
-
 enum Pictures {
     None,
     Copy { stream: usize, zero: i64, is_over: bool, has_key: bool },
-    Encode { filter: Box<VideoFilter>, encoder: Option<Box<VideoEncoder>>, codec: VideoCodec, zero: i64 },
+    Encode(Box<Encoded>),
 }
 
 enum Sound {
@@ -104,7 +91,6 @@ pub struct ClipWriter {
     span: (f64, f64),
     zero: f64,
     info: Option<VideoInfo>,
-    size: (u32, u32),
     has_begun: bool,
     side_data: Vec<SideData>,
     log: LogLines,
@@ -126,20 +112,19 @@ impl ClipWriter {
                 Pictures::Copy { stream: info.stream, zero: zero_in(info.time_base), is_over: false, has_key: false }
             }
             (VideoSpec::Encode { graph, codec }, Some((info, ..))) => {
-                let filter = Box::new(VideoFilter::new(FilterSpec {
-                    graph: graph.clone(),
-                    rotation: info.rotation,
-                    time_base: info.time_base,
-                    frame_rate: info.frame_rate,
-                    formats: codec.formats.clone(),
-                }));
-                Pictures::Encode { filter, encoder: None, codec: codec.clone(), zero: zero_in(info.time_base) }
+                let encoded = Encoded::new(info, source.turn(), graph.clone(), codec.clone())
+                    .with_clock(zero_in(info.time_base), frame_length(info))
+                    .with_global_headers(muxer.wants_global_headers());
+                Pictures::Encode(Box::new(encoded))
             }
         };
         video_lane.is_ended = matches!(pictures, Pictures::None);
-        if let Some(info) = info {
-            let frame = info.frame_rate.map_or(0.04, |rate| 1.0 / f64::from(rate));
-            video_lane.usual_duration = (frame / f64::from(info.time_base)).round() as i64;
+        if let Some(info) = &info {
+            video_lane.usual_duration = frame_length(info);
+            video_lane.size = (info.width, info.height);
+        }
+        if let Pictures::Copy { zero, .. } = &pictures {
+            video_lane.end = known_end(spec.stretch).map(|end| end - zero);
         }
         let (sound, sound_lane) = sound(source, spec, &muxer)?;
         let mut writer = Self {
@@ -152,7 +137,6 @@ impl ClipWriter {
             span: spec.span,
             zero: spec.zero,
             info,
-            size: info.map_or((0, 0), |info| (info.width, info.height)),
             has_begun: false,
             side_data,
             log: source.log.clone(),
@@ -163,7 +147,7 @@ impl ClipWriter {
 
     /// Whether it wants frames, and not only packets.
     pub fn wants_frames(&self) -> bool {
-        matches!(self.pictures, Pictures::Encode { .. })
+        matches!(self.pictures, Pictures::Encode(_))
     }
 
     /// Streams whose packets it wants.
@@ -185,14 +169,9 @@ impl ClipWriter {
         if self.stretch.is_some_and(|stretch| !(stretch.start..stretch.end).contains(&pts)) {
             return Ok(());
         }
-        let Pictures::Encode { filter, encoder, codec, zero } = &mut self.pictures else { return Ok(()) };
-        let mut made = Vec::new();
-        filter.push(frame.raw(), pts - *zero, &self.log, |picture| {
-            made.push(picture);
-            Ok(())
-        })?;
-        let global = self.muxer.wants_global_headers();
-        encode(made, filter, encoder, codec, global, &self.log, &mut self.video_lane, &mut self.size)?;
+        if let Pictures::Encode(encoded) = &mut self.pictures {
+            encoded.frame(frame, pts, &self.log, &mut self.video_lane)?;
+        }
         self.flush()
     }
 
@@ -233,21 +212,9 @@ impl ClipWriter {
     /// # Errors
     /// [`MediaError::NothingInside`]: not one frame or packet was its own.
     pub fn finish(mut self) -> Result<ClipFile, MediaError> {
-        if let Pictures::Encode { filter, encoder, codec, .. } = &mut self.pictures {
-            let mut made = Vec::new();
-            filter.end(|picture| {
-                made.push(picture);
-                Ok(())
-            })?;
-            let global = self.muxer.wants_global_headers();
-            encode(made, filter, encoder, codec, global, &self.log, &mut self.video_lane, &mut self.size)?;
-            let lane = &mut self.video_lane;
-            if let Some(encoder) = encoder {
-                encoder.end(&mut |packet| {
-                    lane.take(packet);
-                    Ok(())
-                })?;
-            }
+        if let Pictures::Encode(encoded) = &mut self.pictures {
+            // A clip's last frame lasts until the one behind the clip is shown.
+            encoded.finish(known_end(self.stretch), &self.log, &mut self.video_lane)?;
         }
         if let Sound::Encode(track) = &mut self.sound {
             let lane = &mut self.sound_lane;
@@ -268,8 +235,8 @@ impl ClipWriter {
             return Err(MediaError::NothingInside);
         }
         self.flush()?;
-        let video = self.video_lane.summary(self.zero, self.size);
-        let sound = self.sound_lane.summary(self.zero, (0, 0));
+        let video = self.video_lane.summary(self.zero);
+        let sound = self.sound_lane.summary(self.zero);
         Ok(ClipFile { bytes: self.muxer.finish()?, video, sound })
     }
 
@@ -315,24 +282,15 @@ impl ClipWriter {
     }
 }
 
-impl Lane {
-    fn take(&mut self, mut packet: Packet) {
-        if packet.duration() <= 0 {
-            packet.set_duration(self.usual_duration);
-        }
-        let start = packet.pts().or(packet.dts()).unwrap_or(0);
-        let end = start + packet.duration().max(0);
-        let range = self.range.get_or_insert((start, end));
-        *range = (range.0.min(start), range.1.max(end));
-        self.packets += 1;
-        self.waiting.push(packet);
-    }
+/// How long a frame lasts that does not tell, in the stream's time base.
+fn frame_length(info: &VideoInfo) -> i64 {
+    let seconds = info.frame_rate.map_or(0.04, |rate| 1.0 / f64::from(rate));
+    ((seconds / f64::from(info.time_base)).round() as i64).max(1)
+}
 
-    fn summary(&self, zero: f64, (width, height): (u32, u32)) -> Option<StreamSummary> {
-        let ((_, time_base), (start, end)) = (self.ready.as_ref()?, self.range?);
-        let seconds = |time: i64| time as f64 * f64::from(*time_base) + zero;
-        Some(StreamSummary { start: seconds(start), end: seconds(end), packets: self.packets, width, height })
-    }
+/// Where a clip ends that does not go on to the end of the media.
+fn known_end(stretch: Option<Stretch>) -> Option<i64> {
+    stretch.map(|stretch| stretch.end).filter(|end| *end != i64::MAX)
 }
 
 fn sound(source: &Streams, spec: &ClipSpec, muxer: &Muxer) -> Result<(Sound, Lane), MediaError> {
@@ -349,36 +307,6 @@ fn sound(source: &Streams, spec: &ClipSpec, muxer: &Muxer) -> Result<(Sound, Lan
     let zero = (spec.zero / f64::from(*time_base)).round() as i64;
     let lane = Lane { ready: Some((parameters.clone(), *time_base)), ..Lane::default() };
     Ok((Sound::Copy { stream: *index, time_base: *time_base, zero }, lane))
-}
-
-#[expect(clippy::too_many_arguments, reason = "the parts of a writer, borrowed one by one")]
-fn encode(
-    pictures: Vec<ffmpeg_next::frame::Video>,
-    filter: &mut VideoFilter,
-    encoder: &mut Option<Box<VideoEncoder>>,
-    codec: &VideoCodec,
-    global_headers: bool,
-    log: &LogLines,
-    lane: &mut Lane,
-    size: &mut (u32, u32),
-) -> Result<(), MediaError> {
-    for picture in pictures {
-        if encoder.is_none() {
-            let (time_base, rate) = filter.output().unwrap_or((Rational(1, 25), None));
-            let open = VideoEncoder::open(codec, &picture, time_base, rate, global_headers, log)?;
-            *size = (picture.width(), picture.height());
-            lane.ready = Some((open.parameters(), open.time_base()));
-            let frame = rate.map_or(1.0, |rate| 1.0 / f64::from(rate) / f64::from(time_base));
-            lane.usual_duration = (frame.round() as i64).max(1);
-            *encoder = Some(Box::new(open));
-        }
-        let Some(open) = encoder else { continue };
-        open.push(picture, &mut |packet| {
-            lane.take(packet);
-            Ok(())
-        })?;
-    }
-    Ok(())
 }
 
 /// The packet with the clip's own times, if it belongs to the clip.

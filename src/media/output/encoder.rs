@@ -1,8 +1,11 @@
 //! Frames to packets.
 
-use ffmpeg_next::codec::{self, Parameters, encoder};
-use ffmpeg_next::{Dictionary, Error, Packet, Rational, ffi, frame};
+use std::collections::VecDeque;
 
+use ffmpeg_next::codec::{self, Parameters, encoder};
+use ffmpeg_next::{Error, Packet, Rational, ffi, frame};
+
+use super::options;
 use crate::media::MediaError;
 use crate::media::log::LogLines;
 
@@ -36,7 +39,10 @@ impl VideoCodec {
 pub struct VideoEncoder {
     codec: encoder::video::Encoder,
     time_base: Rational,
-    last_pts: Option<i64>,
+    /// Of the frames that went in, rising.
+    times: Vec<i64>,
+    /// Packets whose length is not known until the frame that follows went in.
+    held: VecDeque<Packet>,
 }
 
 impl VideoEncoder {
@@ -49,8 +55,7 @@ impl VideoEncoder {
         global_headers: bool,
         log: &LogLines,
     ) -> Result<Self, MediaError> {
-        let missing = || MediaError::NoEncoder { encoder: codec.encoder.clone() };
-        let found = encoder::find_by_name(&codec.encoder).ok_or_else(missing)?;
+        let found = options::find(&codec.encoder)?;
         let fail =
             |error: Error| MediaError::Encoder { detail: log.last_useful().unwrap_or_else(|| error.to_string()) };
         let mut context = codec::Context::new_with_codec(found).encoder().video().map_err(fail)?;
@@ -74,10 +79,11 @@ impl VideoEncoder {
                 (*raw).flags |= ffi::AV_CODEC_FLAG_GLOBAL_HEADER as i32;
             }
         }
-        let mut options = Dictionary::new();
-        codec.options.iter().for_each(|(name, value)| options.set(name, value));
-        let codec = context.open_as_with(found, options).map_err(fail)?;
-        Ok(Self { codec, time_base, last_pts: None })
+        let options = options::checked(&codec.encoder, &context, &codec.options)?;
+        let before = log.texts();
+        let open = context.open_as_with(found, options).map_err(fail)?;
+        options::no_complaint(codec, &log.since(&before))?;
+        Ok(Self { codec: open, time_base, times: Vec::new(), held: VecDeque::new() })
     }
 
     pub fn parameters(&self) -> Parameters {
@@ -86,37 +92,67 @@ impl VideoEncoder {
 
     /// Takes a frame with its time set. One that is not later than the last is dropped: no container can tell them apart.
     pub fn push(&mut self, mut picture: frame::Video, each: &mut Each<'_>) -> Result<(), MediaError> {
-        let pts = picture.pts().unwrap_or_else(|| self.last_pts.map_or(0, |last| last + 1));
-        if self.last_pts.is_some_and(|last| pts <= last) {
+        let last = self.times.last().copied();
+        let pts = picture.pts().unwrap_or_else(|| last.map_or(0, |last| last + 1));
+        if last.is_some_and(|last| pts <= last) {
             return Ok(());
         }
-        self.last_pts = Some(pts);
+        self.times.push(pts);
         picture.set_pts(Some(pts));
         picture.set_kind(ffmpeg_next::picture::Type::None);
         self.codec.send_frame(&picture).map_err(failed)?;
-        self.pull(each)
+        self.pull()?;
+        while let Some(packet) = self.held.pop_front() {
+            let next = self.next_time(&packet);
+            if next.is_none() {
+                self.held.push_front(packet);
+                break;
+            }
+            each(lasting(packet, next))?;
+        }
+        Ok(())
     }
 
-    /// No more frames.
-    pub fn end(&mut self, each: &mut Each<'_>) -> Result<(), MediaError> {
+    /// No more frames; the last one lasts until `end`, or as long as frames usually do.
+    pub fn end(&mut self, end: Option<i64>, each: &mut Each<'_>) -> Result<(), MediaError> {
         self.codec.send_eof().map_err(failed)?;
-        self.pull(each)
+        self.pull()?;
+        while let Some(packet) = self.held.pop_front() {
+            let next = self.next_time(&packet).or(end);
+            each(lasting(packet, next))?;
+        }
+        Ok(())
+    }
+
+    /// When the frame after the packet's is shown.
+    fn next_time(&self, packet: &Packet) -> Option<i64> {
+        let own = packet.pts()?;
+        self.times.get(self.times.partition_point(|time| *time <= own)).copied()
     }
 
     pub fn time_base(&self) -> Rational {
         self.time_base
     }
 
-    fn pull(&mut self, each: &mut Each<'_>) -> Result<(), MediaError> {
+    fn pull(&mut self) -> Result<(), MediaError> {
         loop {
             let mut packet = Packet::empty();
             match self.codec.receive_packet(&mut packet) {
-                Ok(()) => each(packet)?,
+                Ok(()) => self.held.push_back(packet),
                 Err(Error::Eof | Error::Other { errno: libc::EAGAIN }) => return Ok(()),
                 Err(error) => return Err(failed(error)),
             }
         }
     }
+}
+
+/// The packet, shown until `next`.
+fn lasting(mut packet: Packet, next: Option<i64>) -> Packet {
+    let length = next.zip(packet.pts()).map(|(next, own)| next - own);
+    if let Some(length) = length.filter(|length| *length > 0) {
+        packet.set_duration(length);
+    }
+    packet
 }
 
 /// What is done with each packet that comes out.

@@ -25,10 +25,10 @@ impl ImageFormat {
     }
 }
 
-/// Encodes a frame, upright. JPEG at FFmpeg's quality 2, which is near its best.
+/// Encodes a frame, upright after `turn` ([`super::Streams::turn`]). JPEG at FFmpeg's quality 2, which is near its best.
 pub fn encode_image(
     picture: &frame::Video,
-    rotation: u32,
+    turn: Option<&str>,
     format: ImageFormat,
     log: &LogLines,
 ) -> Result<Vec<u8>, MediaError> {
@@ -38,7 +38,7 @@ pub fn encode_image(
     };
     let mut filter = VideoFilter::new(FilterSpec {
         graph: None,
-        rotation,
+        turn: turn.map(str::to_owned),
         time_base: Rational(1, 25),
         frame_rate: None,
         formats: formats.into(),
@@ -49,7 +49,7 @@ pub fn encode_image(
         Ok(())
     };
     filter.push(picture, 0, log, &mut keep)?;
-    filter.end(&mut keep)?;
+    filter.end(1, &mut keep)?;
     let upright = made.ok_or_else(|| MediaError::Encoder { detail: "no picture came out of the filters".into() })?;
     encode(name, &upright, log)
 }

@@ -8,11 +8,16 @@
 
 mod clip;
 mod encoder;
+mod faststart;
 mod filter;
 mod image;
+mod lane;
 mod muxer;
+mod options;
+mod pictures;
 mod sound;
 mod source;
+mod turn;
 
 pub use clip::{ClipFile, ClipSpec, ClipWriter, SoundSpec, StreamSummary, VideoSpec};
 pub use encoder::VideoCodec;

@@ -9,6 +9,7 @@ use ffmpeg_next::format::context::{Output, StreamIo};
 use ffmpeg_next::packet::{Mut as _, Ref as _};
 use ffmpeg_next::{Error, Packet, Rational, ffi};
 
+use super::faststart;
 use crate::media::MediaError;
 use crate::media::log::LogLines;
 
@@ -108,8 +109,7 @@ impl Muxer {
 
     /// Adds a stream whose packets have times in `time_base`. Returns its number.
     pub fn add_stream(&mut self, parameters: &Parameters, time_base: Rational) -> Result<usize, MediaError> {
-        // SAFETY: the context is open and has no header yet; parameters are copied. A codec tag of another container
-        // would be refused, so the muxer chooses its own.
+        // SAFETY: the context is open and has no header yet; parameters are copied.
         unsafe {
             let stream = ffi::avformat_new_stream(self.output.as_mut_ptr(), std::ptr::null());
             if stream.is_null() {
@@ -119,7 +119,8 @@ impl Muxer {
             if code < 0 {
                 return Err(plain(Error::from(code)));
             }
-            (*(*stream).codecpar).codec_tag = 0;
+            let format = (*self.output.as_ptr()).oformat;
+            (*(*stream).codecpar).codec_tag = tag(format, &*(*stream).codecpar);
             (*stream).time_base = time_base.into();
             (*stream).sample_aspect_ratio = (*(*stream).codecpar).sample_aspect_ratio;
         }
@@ -140,7 +141,7 @@ impl Muxer {
         for (kind, bytes) in data {
             // SAFETY: FFmpeg allocates the copy and owns it; it is as long as the source.
             unsafe {
-                let copy = ffi::av_stream_new_side_data(to.as_mut_ptr(), (*kind).into(), bytes.len());
+                let copy = compat::new_side_data(to.as_mut_ptr(), (*kind).into(), bytes.len());
                 if !copy.is_null() {
                     std::ptr::copy_nonoverlapping(bytes.as_ptr(), copy, bytes.len());
                 }
@@ -174,10 +175,54 @@ impl Muxer {
         self.output.write_trailer().map_err(plain)?;
         // SAFETY: the writer is open until the context is dropped; what it holds back goes to the memory.
         unsafe { ffi::avio_flush((*self.output.as_mut_ptr()).pb) };
+        let is_indexed = matches!(format_of(&self.extension), Ok("mp4" | "mov" | "ipod"));
         let memory = self.memory.clone();
         drop(self);
         let mut cursor = memory.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(std::mem::take(cursor.get_mut()))
+        let mut bytes = std::mem::take(cursor.get_mut());
+        if is_indexed {
+            faststart::index_first(&mut bytes);
+        }
+        Ok(bytes)
+    }
+}
+
+/// The codec's four letters, where they mean the same codec here (`hvc1` or `hev1`, `avc3`), or nothing at all; else 0: the
+/// muxer chooses its own. As the ffmpeg program decides.
+///
+/// # Safety
+/// `format` is one of FFmpeg's static tables.
+unsafe fn tag(format: *const ffi::AVOutputFormat, parameters: &ffi::AVCodecParameters) -> u32 {
+    // SAFETY: lookups in static tables.
+    unsafe {
+        let tags = (*format).codec_tag;
+        let mut own = 0;
+        let is_known = !tags.is_null() && ffi::av_codec_get_tag2(tags, parameters.codec_id, &mut own) != 0;
+        let is_same = !tags.is_null() && ffi::av_codec_get_id(tags, parameters.codec_tag) == parameters.codec_id;
+        if is_same || !is_known { parameters.codec_tag } else { 0 }
+    }
+}
+
+/// What some versions of FFmpeg lack.
+mod compat {
+    use ffmpeg_next::ffi;
+
+    /// Room for side data of a stream; null where there is none, or where FFmpeg has it elsewhere.
+    ///
+    /// FFmpeg 8 has no such function, nor need of it: since 6.1 the parameters hold the side data and are copied with it.
+    ///
+    /// # Safety
+    /// As FFmpeg's function.
+    pub unsafe fn new_side_data(stream: *mut ffi::AVStream, kind: ffi::AVPacketSideDataType, size: usize) -> *mut u8 {
+        // Names of this block come before those of the module: FFmpeg's function, if there is one, else the stand-in.
+        use ffmpeg_next::ffi::*;
+        // SAFETY: the caller's.
+        unsafe { av_stream_new_side_data(stream, kind, size) }
+    }
+
+    #[allow(dead_code, reason = "used where FFmpeg has no function of this name")]
+    unsafe fn av_stream_new_side_data(_: *mut ffi::AVStream, _: ffi::AVPacketSideDataType, _: usize) -> *mut u8 {
+        std::ptr::null_mut()
     }
 }
 

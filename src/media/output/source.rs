@@ -4,6 +4,7 @@ use ffmpeg_next::Rational;
 use ffmpeg_next::codec::Parameters;
 
 use super::muxer::{SideData, kept_side_data};
+use super::turn;
 use crate::media::log::LogLines;
 use crate::media::{Media, VideoInfo};
 
@@ -27,6 +28,11 @@ impl Streams {
             Some((index, stream.parameters().clone(), stream.time_base()))
         });
         Self { video, sound, log: media.log().lines_so_far(), max_corrupt: media.limits().max_corrupt_packets }
+    }
+
+    /// The filters that stand the pictures upright; none: they are.
+    pub fn turn(&self) -> Option<String> {
+        self.video.as_ref().and_then(|(.., side_data)| turn::upright(side_data))
     }
 
     /// Whether a file with this extension can hold the sound as it is.

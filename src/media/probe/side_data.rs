@@ -15,9 +15,12 @@ pub fn rotation(stream: &Stream<'_>) -> u32 {
     let matrix =
         stream.side_data().find(|data| matches!(data.kind(), ffmpeg_next::packet::side_data::Type::DisplayMatrix));
     let Some(matrix) = matrix.and_then(|data| integers(data.data())) else { return 0 };
-    // The matrix' own angle is counter-clockwise; anything between right angles is turned to the nearest one.
-    let quarters = (-degrees(&matrix) / 90.0).round() as i64;
-    quarters.rem_euclid(4) as u32 * 90
+    // The matrix' own angle is counter-clockwise. Other angles leave the picture its sides.
+    let quarters = -degrees(&matrix) / 90.0;
+    if (quarters - quarters.round()).abs() * 90.0 >= 1.0 {
+        return 0;
+    }
+    (quarters.round() as i64).rem_euclid(4) as u32 * 90
 }
 
 /// `side_data_list`, left out when it is empty.

@@ -55,6 +55,11 @@ impl Frames {
         self.times.partition_point(|time| *time < end) - self.times.partition_point(|time| *time < start)
     }
 
+    /// When the first frame at or after a time is shown, or the end: where the frame before it ends.
+    fn after(&self, time: i64) -> i64 {
+        self.times.get(self.times.partition_point(|own| *own < time)).copied().unwrap_or(self.end)
+    }
+
     /// The first frame at or after a second, or the end.
     fn at(&self, seconds: f64) -> i64 {
         // Seconds were written with a few digits.
@@ -77,7 +82,7 @@ pub fn plan(frames: &Frames, piece: Span, cut: Cut) -> Option<Planned> {
         Cut::Encode | Cut::Smart => Some(Planned { start, end, asked: piece }),
         Cut::Copy => {
             let (start, end) = copied(&frames.packets, start, end)?;
-            Some(Planned { start, end: end.min(frames.end), asked: piece })
+            Some(Planned { start, end: frames.after(end), asked: piece })
         }
     }
 }

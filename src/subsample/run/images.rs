@@ -13,21 +13,20 @@ const EXTENSION: &str = "jpg";
 /// The pictures of all outputs in the making.
 pub struct Images {
     kind: Option<Kind>,
-    rotation: u32,
+    turn: Option<String>,
     log: LogLines,
     /// Times that each output takes its pictures from, and those that it has.
     outputs: Vec<(bool, i64, i64, Vec<Vec<u8>>)>,
 }
 
 impl Images {
-    pub fn new(work: &Work<'_>, outputs: &[Output], log: LogLines) -> Self {
+    pub fn new(work: &Work<'_>, outputs: &[Output], turn: Option<String>, log: LogLines) -> Self {
         let bounds = |output: &Output| output.stretch().map_or((i64::MIN, i64::MAX), |s| (s.start, s.end));
         let entry = |output: &Output| {
             let (start, end) = bounds(output);
             (output.is_wanted, start, end, Vec::new())
         };
-        let rotation = work.video.map_or(0, |video| video.rotation);
-        Self { kind: work.edit.images, rotation, log, outputs: outputs.iter().map(entry).collect() }
+        Self { kind: work.edit.images, turn, log, outputs: outputs.iter().map(entry).collect() }
     }
 
     /// Whether pictures are still to come.
@@ -52,7 +51,7 @@ impl Images {
             }
             let bytes = match &picture {
                 Some(bytes) => bytes,
-                None => picture.insert(encode_image(frame.raw(), self.rotation, ImageFormat::Jpeg, &self.log)?),
+                None => picture.insert(encode_image(frame.raw(), self.turn.as_deref(), ImageFormat::Jpeg, &self.log)?),
             };
             made.push(bytes.clone());
         }

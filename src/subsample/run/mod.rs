@@ -5,7 +5,7 @@ mod images;
 mod outputs;
 mod pass;
 mod spans;
-mod thin;
+pub mod thin;
 mod watching;
 mod work;
 

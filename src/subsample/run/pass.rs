@@ -27,7 +27,7 @@ pub fn run(
     if options.frames.is_none() && options.packets.is_empty() {
         return Ok(None);
     }
-    let mut images = Images::new(work, outputs, media.log().lines_so_far());
+    let mut images = Images::new(work, outputs, source.turn(), media.log().lines_so_far());
     let mut watching = if watches { Some(Watching::new(work.subsamplers, work.video.as_ref())?) } else { None };
     let sound = source.sound().map(|(index, unit)| (index, f64::from(unit)));
     let video = work.video.as_ref().map(|video| (video.stream, f64::from(video.time_base)));

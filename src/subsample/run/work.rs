@@ -89,12 +89,20 @@ impl<'a> Work<'a> {
 
     fn index(&mut self, media: &mut Media) -> Result<(), Failure> {
         let Some(video) = &self.video else { return Ok(()) };
-        self.packets = media.packets(video.stream)?;
+        self.packets = media.shown_packets()?;
+        let copies = self.passes.video == super::super::Work::Copy;
+        if copies && self.packets.iter().any(|packet| packet.pts.is_none()) {
+            return Err(MediaError::NoTimes.into());
+        }
         let unit = f64::from(video.time_base);
         let usual = video.frame_rate.map_or(0.04, |rate| 1.0 / f64::from(rate));
         let shown = self.packets.iter().filter(|packet| !packet.is_discarded);
         let times = shown.filter_map(|packet| Some((packet.time()?, packet.is_key))).collect();
-        self.frames = Frames::new(times, unit, media.start_seconds(), (usual / unit).round() as i64);
+        let last = self.packets.iter().filter(|packet| !packet.is_discarded).max_by_key(|packet| packet.time());
+        // The length of the last frame ends the video.
+        let length = last.map(|last| last.duration).filter(|length| *length > 0);
+        let length = length.unwrap_or((usual / unit).round() as i64);
+        self.frames = Frames::new(times, unit, media.start_seconds(), length);
         Ok(())
     }
 

@@ -1,0 +1,107 @@
+//! The pictures of a file that are encoded anew.
+
+use ffmpeg_next::{Rational, frame};
+
+use super::encoder::{VideoCodec, VideoEncoder};
+use super::filter::{FilterSpec, VideoFilter};
+use super::lane::Lane;
+use crate::media::log::LogLines;
+use crate::media::{DecodedFrame, MediaError, VideoInfo};
+
+/// Frames through filters and an encoder, which is opened for the first picture that comes out of the filters.
+pub struct Encoded {
+    filter: VideoFilter,
+    encoder: Option<VideoEncoder>,
+    codec: VideoCodec,
+    global_headers: bool,
+    /// Of the frames that come in.
+    time_base: Rational,
+    /// Where the file's time begins.
+    zero: i64,
+    /// Of a frame that does not tell.
+    usual: i64,
+    /// Where the last frame that came ends, in the file's time.
+    end: i64,
+}
+
+impl Encoded {
+    pub fn new(info: &VideoInfo, turn: Option<String>, graph: Option<String>, codec: VideoCodec) -> Self {
+        let filter = VideoFilter::new(FilterSpec {
+            graph,
+            turn,
+            time_base: info.time_base,
+            frame_rate: info.frame_rate,
+            formats: codec.formats.clone(),
+        });
+        let time_base = info.time_base;
+        Self { filter, encoder: None, codec, global_headers: false, time_base, zero: 0, usual: 1, end: 0 }
+    }
+
+    /// `zero`: where the file's time begins; `usual`: how long a frame lasts that does not tell.
+    pub fn with_clock(self, zero: i64, usual: i64) -> Self {
+        Self { zero, usual, ..self }
+    }
+
+    pub fn with_global_headers(self, global_headers: bool) -> Self {
+        Self { global_headers, ..self }
+    }
+
+    /// Takes a frame; what the encoder makes goes to `lane`.
+    pub fn frame(
+        &mut self,
+        frame: &DecodedFrame<'_>,
+        pts: i64,
+        log: &LogLines,
+        lane: &mut Lane,
+    ) -> Result<(), MediaError> {
+        let length = frame.raw().packet().duration;
+        let own = pts - self.zero;
+        self.end = own + if length > 0 { length } else { self.usual };
+        let mut made = Vec::new();
+        self.filter.push(frame.raw(), own, log, |picture| {
+            made.push(picture);
+            Ok(())
+        })?;
+        self.encode(made, log, lane)
+    }
+
+    /// No more frames. `end`: when the frame behind the last one is shown, in the clock of the frames that came in.
+    pub fn finish(&mut self, end: Option<i64>, log: &LogLines, lane: &mut Lane) -> Result<(), MediaError> {
+        let mut made = Vec::new();
+        let end = end.map_or(self.end, |end| end - self.zero);
+        self.filter.end(end, |picture| {
+            made.push(picture);
+            Ok(())
+        })?;
+        self.encode(made, log, lane)?;
+        let Some(encoder) = &mut self.encoder else { return Ok(()) };
+        // Where the filters change the clock, frames have its constant length.
+        let end = (encoder.time_base() == self.time_base).then_some(end);
+        encoder.end(end, &mut |packet| {
+            lane.take(packet);
+            Ok(())
+        })
+    }
+
+    fn encode(&mut self, pictures: Vec<frame::Video>, log: &LogLines, lane: &mut Lane) -> Result<(), MediaError> {
+        for picture in pictures {
+            let encoder = match &mut self.encoder {
+                Some(encoder) => encoder,
+                none => {
+                    let (time_base, rate) = self.filter.output().unwrap_or((self.time_base, None));
+                    let open = VideoEncoder::open(&self.codec, &picture, time_base, rate, self.global_headers, log)?;
+                    lane.size = (picture.width(), picture.height());
+                    lane.ready = Some((open.parameters(), open.time_base()));
+                    let frame = rate.map_or(1.0, |rate| 1.0 / f64::from(rate) / f64::from(time_base));
+                    lane.usual_duration = (frame.round() as i64).max(1);
+                    none.insert(open)
+                }
+            };
+            encoder.push(picture, &mut |packet| {
+                lane.take(packet);
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+}
