@@ -46,15 +46,21 @@ fn rates(encoder: &str) -> &'static [u32] {
     }
 }
 
-/// FFmpeg's names of the sample formats that an encoder takes, best first.
-fn formats(encoder: &str) -> &'static str {
+/// FFmpeg's name of the sample format that an encoder gets.
+fn sample_format_for(encoder: &str, shape: &Shape) -> &'static str {
     match encoder {
-        "aac" | "libmp3lame" => "fltp",
-        "libopus" => "flt|s16",
-        "flac" => "s16|s32",
-        "pcm_s16le" => "s16",
-        _ => "fltp|flt|s16p|s16|s32",
+        "libopus" => "flt",
+        // FLAC keeps 24 bits where there are so many.
+        "flac" if sample_format(shape.format).is_some_and(|name| name.starts_with("s32")) => "s32",
+        "flac" | "pcm_s16le" => "s16",
+        _ => "fltp",
     }
+}
+
+/// As many as are asked for, as far as the encoder takes them.
+fn channels(codec: &AudioCodec, shape: &Shape) -> u32 {
+    let most = if codec.encoder == "libmp3lame" { 2 } else { 8 };
+    codec.channels.unwrap_or(u32::from(shape.channels)).clamp(1, most)
 }
 
 /// The least rate that loses nothing, else the highest.
@@ -109,6 +115,8 @@ pub struct SoundTrack {
     corrupt: u64,
     limit: u64,
     frame: frame::Audio,
+    /// No more packets come.
+    is_ending: bool,
 }
 
 /// What is done with each packet that comes out.
@@ -148,6 +156,7 @@ impl SoundTrack {
             corrupt: 0,
             limit: source.max_corrupt,
             frame: frame::Audio::empty(),
+            is_ending: false,
         })
     }
 
@@ -172,6 +181,7 @@ impl SoundTrack {
 
     /// No more packets.
     pub fn end(&mut self, log: &LogLines, each: &mut Each<'_>) -> Result<(), MediaError> {
+        self.is_ending = true;
         // A decoder that met nothing has nothing to bring out.
         if self.decoder.send_eof().is_ok() {
             self.decoded(log, each)?;
@@ -215,9 +225,19 @@ impl SoundTrack {
         let (_, graph) = match &mut self.running {
             Some(running) => running,
             none => {
+                if self.encoder.is_none() {
+                    let first = first_frame(&self.codec, &self.frame, &shape);
+                    self.encoder = Some(open_encoder(&self.codec, &first, self.global_headers, log)?);
+                }
                 let open = self.encoder.as_ref().map(|encoder| (encoder.rate(), encoder.channels()));
                 let chain = chain(&self.codec, &shape, self.span, open);
-                let graph = build(&chain, self.time_base, &shape).map_err(|error| failed(error, log))?;
+                let mut graph = build(&chain, self.time_base, &shape).map_err(|error| failed(error, log))?;
+                // Before the first frame is pulled: every frame but the last has the encoder's own length.
+                if let (Some(encoder), Some(mut sink)) = (&self.encoder, graph.get("out"))
+                    && encoder.frame_size() > 0
+                {
+                    sink.sink().set_frame_size(encoder.frame_size());
+                }
                 none.insert((shape, graph))
             }
         };
@@ -250,14 +270,12 @@ impl SoundTrack {
                 Err(error) => return Err(failed(error, log)),
             }
             let time_base = sink.sink().time_base();
-            let encoder = match &mut self.encoder {
-                Some(encoder) => encoder,
-                none => {
-                    let encoder = open_encoder(&self.codec, &made, self.global_headers, log)?;
-                    sink.sink().set_frame_size(encoder.frame_size());
-                    none.insert(encoder)
-                }
-            };
+            let Some(encoder) = &mut self.encoder else { return Ok(()) };
+            let size = encoder.frame_size() as usize;
+            // A short frame ends the track for the encoder; where the source only changes its shape, more comes.
+            if made.samples() < size && !self.is_ending {
+                made = padded(&made, size)?;
+            }
             // From here on only the order counts: a gap in the source stays a gap, an overlap does not go back in time.
             let rate = f64::from(made.rate());
             let seconds = made.pts().map(|pts| pts as f64 * f64::from(time_base) - self.zero);
@@ -271,6 +289,48 @@ impl SoundTrack {
             packets(encoder, log, each)?;
         }
     }
+}
+
+/// A frame like those that the graph will make, to open the encoder for.
+fn first_frame(codec: &AudioCodec, decoded: &frame::Audio, shape: &Shape) -> frame::Audio {
+    use ffmpeg_next::ChannelLayout;
+    use ffmpeg_next::format::Sample;
+    use ffmpeg_next::format::sample::Type::{Packed, Planar};
+    let format = match sample_format_for(&codec.encoder, shape) {
+        "s16" => Sample::I16(Packed),
+        "s32" => Sample::I32(Packed),
+        "flt" => Sample::F32(Packed),
+        _ => Sample::F32(Planar),
+    };
+    let channels = channels(codec, shape);
+    let layout = match channels {
+        n if n == u32::from(shape.channels) && n > 2 => decoded.channel_layout(),
+        n => ChannelLayout::default(i32::try_from(n).unwrap_or(2)),
+    };
+    let mut first = frame::Audio::new(format, 1, layout);
+    first.set_rate(nearest_rate(&codec.encoder, codec.sample_rate.unwrap_or(shape.rate)));
+    first
+}
+
+/// The frame with silence behind it.
+fn padded(short: &frame::Audio, size: usize) -> Result<frame::Audio, MediaError> {
+    let mut whole = frame::Audio::new(short.format(), size, short.channel_layout());
+    whole.set_rate(short.rate());
+    whole.set_pts(short.pts());
+    let count = |n: usize| libc::c_int::try_from(n).unwrap_or(0);
+    // SAFETY: both frames have the same format and layout and buffers of their number of samples; `short` is the shorter.
+    unsafe {
+        let (to, from) = (whole.as_mut_ptr(), short.as_ptr());
+        if (*to).data[0].is_null() || (*to).nb_samples < (*from).nb_samples {
+            return Err(MediaError::Encoder { detail: "out of memory".into() });
+        }
+        let format: ffi::AVSampleFormat = std::mem::transmute((*from).format);
+        let channels = i32::from(short.channels());
+        ffi::av_samples_copy((*to).extended_data, (*from).extended_data, 0, 0, (*from).nb_samples, channels, format);
+        let rest = count(size) - (*from).nb_samples;
+        ffi::av_samples_set_silence((*to).extended_data, (*from).nb_samples, rest, channels, format);
+    }
+    Ok(whole)
 }
 
 fn packets(encoder: &mut encoder::audio::Encoder, log: &LogLines, each: &mut Each<'_>) -> Result<(), MediaError> {
@@ -318,16 +378,15 @@ fn chain(codec: &AudioCodec, shape: &Shape, span: (f64, f64), open: Option<(u32,
         Some((rate, _)) => rate,
         None => nearest_rate(&codec.encoder, codec.sample_rate.unwrap_or(shape.rate)),
     };
-    let most = if codec.encoder == "libmp3lame" { 2 } else { 8 };
     let channels = match open {
         Some((_, channels)) => u32::from(channels),
-        None => codec.channels.unwrap_or(u32::from(shape.channels)).clamp(1, most),
+        None => channels(codec, shape),
     };
     let layout = match channels {
         1 => "mono".to_owned(),
         2 => "stereo".to_owned(),
         n if n == u32::from(shape.channels) => String::new(),
-        n => format!("{n}c"),
+        n => default_layout(n),
     };
     let layout = if layout.is_empty() { layout } else { format!(":channel_layouts={layout}") };
     let mut trim = Vec::new();
@@ -338,7 +397,19 @@ fn chain(codec: &AudioCodec, shape: &Shape, span: (f64, f64), open: Option<(u32,
         trim.push(format!("end={:.6}", span.1));
     }
     let trim = if trim.is_empty() { String::new() } else { format!("atrim={},", trim.join(":")) };
-    format!("{trim}aformat=sample_fmts={}:sample_rates={rate}{layout}", formats(&codec.encoder))
+    format!("{trim}aformat=sample_fmts={}:sample_rates={rate}{layout}", sample_format_for(&codec.encoder, shape))
+}
+
+/// The usual layout of so many channels: `5.1`.
+fn default_layout(channels: u32) -> String {
+    let mut name: [std::ffi::c_char; 256] = [0; 256];
+    // SAFETY: a layout on the stack; FFmpeg writes at most as many bytes as the buffer has, and ends them with a zero.
+    unsafe {
+        let mut layout: ffi::AVChannelLayout = std::mem::zeroed();
+        ffi::av_channel_layout_default(&mut layout, i32::try_from(channels).unwrap_or(2));
+        ffi::av_channel_layout_describe(&layout, name.as_mut_ptr(), name.len());
+        std::ffi::CStr::from_ptr(name.as_ptr()).to_string_lossy().into_owned()
+    }
 }
 
 fn build(chain: &str, time_base: Rational, shape: &Shape) -> Result<Graph, Error> {
