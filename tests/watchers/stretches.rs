@@ -49,8 +49,8 @@ const BLACK: &str = "color=c=black";
 fn media(lab: &Lab) -> Vec<PathBuf> {
     let scenes =
         [(BLACK, 2.48), (MOVING, 1.0), (BLACK, 2.0), (MOVING, 0.6), (BLACK, 1.96), (MOVING, 0.4), (BLACK, 3.0)];
-    // At the threshold of a tenth, luma is 37 of 16 to 235: greys of 24 and of 25 of 255 lie on its two sides.
-    let greys = [("color=c=0x181818", 2.2), (MOVING, 0.4), ("color=c=0x191919", 2.4), (BLACK, 2.2), ("smptebars", 3.0)];
+    // A tenth of the luma from 16 to 235 is 37.9: greys of 25 and of 26 of 255 have 37 and 38.
+    let greys = [("color=c=0x191919", 2.2), (MOVING, 0.4), ("color=c=0x1a1a1a", 2.4), (BLACK, 2.2), ("smptebars", 3.0)];
     let small = "160x90";
     let ten = "-c:v ffv1 -strict -1 -pix_fmt yuv420p10le";
     let letters = [
