@@ -116,11 +116,6 @@ pub fn numbers(log: &str, key: &str) -> Vec<f64> {
     behind.map(|text| text.split_whitespace().next().unwrap().parse().unwrap()).collect()
 }
 
-/// Times of the frames, from the file's start.
-pub fn times(path: &Path) -> Vec<f64> {
-    numbers(&log_of(path, "showinfo"), "pts_time:")
-}
-
 /// An entry of the first video stream, as ffprobe prints it.
 pub fn probed(path: &Path, entry: &str) -> String {
     let mut command = Command::new("ffprobe");

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::lab::{H264, Lab, footage, log_of, numbers, probed, times};
+use crate::lab::{H264, Lab, footage, log_of, numbers, probed};
 
 fn segments(fields: &Value, name: &str) -> Vec<(f64, f64)> {
     let list = fields[name].as_array().unwrap_or_else(|| panic!("no {name}: {fields}"));
@@ -18,28 +18,23 @@ fn assert_near(got: &[(f64, f64)], want: &[(f64, f64)], what: &str) {
     assert!(same, "{what}: got {got:?}, FFmpeg has {want:?}");
 }
 
-/// The last frame's time, and where it ends by the usual length of a frame.
-fn last(path: &Path) -> (f64, f64) {
-    let times = times(path);
-    let last = *times.last().unwrap();
+/// What FFmpeg's filters find: black and frozen stretches.
+///
+/// `blackdetect` ends what lasts to the end with the time of the last frame, clipmill with that frame's end;
+/// `freezedetect` says nothing of that end.
+fn ffmpeg(path: &Path, black: &str, still: &str) -> [Vec<(f64, f64)>; 2] {
+    let log = log_of(path, &format!("showinfo,blackdetect={black},freezedetect={still}"));
+    let last = *numbers(&log, "pts_time:").last().unwrap();
     let rate = probed(path, "stream=avg_frame_rate");
     let (over, under) = rate.split_once('/').unwrap();
-    (last, last + under.parse::<f64>().unwrap() / over.parse::<f64>().unwrap())
-}
-
-/// `blackdetect` ends what lasts to the end with the time of the last frame, clipmill with its end.
-fn blackdetect(path: &Path, (last, end): (f64, f64), options: &str) -> Vec<(f64, f64)> {
-    let log = log_of(path, &format!("blackdetect={options}"));
-    let ends = numbers(&log, "black_end").into_iter().map(|time| if (time - last).abs() < 1e-4 { end } else { time });
-    numbers(&log, "black_start").into_iter().zip(ends).collect()
-}
-
-/// `freezedetect` says nothing of the end of what lasts to the end.
-fn freezedetect(path: &Path, end: f64, options: &str) -> Vec<(f64, f64)> {
-    let log = log_of(path, &format!("freezedetect={options}"));
-    let mut ends = numbers(&log, "freeze_end");
-    ends.push(end);
-    numbers(&log, "freeze_start").into_iter().zip(ends).collect()
+    let end = last + under.parse::<f64>().unwrap() / over.parse::<f64>().unwrap();
+    let black_ends =
+        numbers(&log, "black_end").into_iter().map(|time| if (time - last).abs() < 1e-4 { end } else { time });
+    let still_ends = numbers(&log, "freeze_end").into_iter().chain([end]);
+    [
+        numbers(&log, "black_start").into_iter().zip(black_ends).collect(),
+        numbers(&log, "freeze_start").into_iter().zip(still_ends).collect(),
+    ]
 }
 
 const MOVING: &str = "testsrc2";
@@ -49,8 +44,8 @@ const BLACK: &str = "color=c=black";
 fn media(lab: &Lab) -> Vec<PathBuf> {
     let scenes =
         [(BLACK, 2.48), (MOVING, 1.0), (BLACK, 2.0), (MOVING, 0.6), (BLACK, 1.96), (MOVING, 0.4), (BLACK, 3.0)];
-    // At the threshold of a tenth, luma is 37 of 16 to 235: greys of 24 and of 25 of 255 lie on its two sides.
-    let greys = [("color=c=0x181818", 2.2), (MOVING, 0.4), ("color=c=0x191919", 2.4), (BLACK, 2.2), ("smptebars", 3.0)];
+    // A tenth of the luma from 16 to 235 is 37.9: greys of 25 and of 26 of 255 have 37 and 38.
+    let greys = [("color=c=0x191919", 2.2), (MOVING, 0.4), ("color=c=0x1a1a1a", 2.4), (BLACK, 2.2), ("smptebars", 3.0)];
     let small = "160x90";
     let ten = "-c:v ffv1 -strict -1 -pix_fmt yuv420p10le";
     let letters = [
@@ -92,16 +87,16 @@ fn black_and_still_stretches_are_ffmpegs() {
             "n=0.02:d=0.3",
         ),
     ];
-    let lasts: Vec<(f64, f64)> = paths.iter().map(|path| last(path)).collect();
     let mut found = [0, 0];
     for (args, black, still) in cases {
         let fields = lab.look(json!({"BlackStaticSubsampler": {"args": args}}), &paths);
         assert_eq!(fields.len(), paths.len());
-        for ((fields, path), last) in fields.iter().zip(&paths).zip(&lasts) {
+        for (fields, path) in fields.iter().zip(&paths) {
             let what = format!("{} {args}", path.display());
             let (got_black, got_still) = (segments(fields, "black_segments"), segments(fields, "static_segments"));
-            assert_near(&got_black, &blackdetect(path, *last, black), &what);
-            assert_near(&got_still, &freezedetect(path, last.1, still), &what);
+            let [want_black, want_still] = ffmpeg(path, black, still);
+            assert_near(&got_black, &want_black, &what);
+            assert_near(&got_still, &want_still, &what);
             found[0] += got_black.len();
             found[1] += got_still.len();
         }
