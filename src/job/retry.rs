@@ -32,7 +32,7 @@ pub fn keep(rank: &Rank, lease: &Lease, rows: &[Row]) -> Result<Vec<Finished>, J
 
 /// A committed shard, read back.
 struct Committed {
-    failures: HashMap<String, Failure>,
+    failures: HashMap<String, (Status, Failure)>,
     /// Row key to its successful outputs, in order.
     outputs: Outputs,
     file: SharedFile,
@@ -52,7 +52,11 @@ impl Committed {
         let outcomes = read_outcomes(sidecar).map_err(|error| unreadable(error.to_string()))?;
         let failures = outcomes.into_iter().filter_map(|outcome| {
             let key = outcome.row_key().to_owned();
-            outcome.failure.map(|failure| (key, failure))
+            let status = match outcome.status.as_str() {
+                "failed_to_subsample" => Status::FailedToSubsample,
+                _ => Status::FailedToDownload,
+            };
+            outcome.failure.map(|failure| (key, (status, failure)))
         });
         let failures = failures.collect();
         let file = rank.work.storage.open(&format!("{name}.tar")).map_err(there)?;
@@ -64,8 +68,8 @@ impl Committed {
 
     fn finished(&self, key: &str, row: &Row, format: &SampleFormat) -> Option<Finished> {
         let outputs = match (self.failures.get(key), self.outputs.get(key)) {
-            (Some(failure), _) if failure.class.is_transient() => return None,
-            (Some(failure), _) => vec![format.failed(key, row, Status::FailedToDownload, failure.clone())],
+            (Some((_, failure)), _) if failure.class.is_transient() => return None,
+            (Some((status, failure)), _) => vec![format.failed(key, row, *status, failure.clone())],
             (None, Some(outputs)) => outputs.iter().map(|(meta, members)| self.success(meta, members)).collect(),
             (None, None) => return None,
         };
@@ -81,7 +85,9 @@ impl Committed {
             extension: member.extension.clone(),
             payload: Payload::region(Arc::clone(&self.file), member.offset, member.len),
         });
-        OutputSample { meta: meta.clone(), status: Status::Success, failure: None, text, members: members.collect() }
+        let is_filtered = meta.get("status").and_then(Value::as_str) == Some(Status::Filtered.as_str());
+        let status = if is_filtered { Status::Filtered } else { Status::Success };
+        OutputSample { meta: meta.clone(), status, failure: None, text, members: members.collect() }
     }
 }
 

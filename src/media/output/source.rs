@@ -35,9 +35,18 @@ impl Streams {
         self.video.as_ref().and_then(|(.., side_data)| turn::upright(side_data))
     }
 
-    /// Whether a file with this extension can hold the sound as it is.
+    /// Whether a file with this extension can hold the sound as it is, and is expected to.
     pub fn sound_fits(&self, extension: &str) -> bool {
-        self.sound.as_ref().is_some_and(|(_, parameters, _)| super::muxer::holds(extension, parameters.id()))
+        let Some((_, parameters, _)) = &self.sound else { return false };
+        let name = parameters.id().name();
+        // A container may hold much more than anybody who asks for it by its extension wants: WAV could hold AAC.
+        let is_usual = match extension {
+            "wav" => name == "pcm_s16le",
+            "m4a" => ["aac", "alac"].contains(&name),
+            "ogg" | "oga" => ["opus", "vorbis"].contains(&name),
+            _ => true,
+        };
+        is_usual && super::muxer::holds(extension, parameters.id())
     }
 
     /// The same for the pictures.
