@@ -34,7 +34,7 @@ fn exact_clips_have_exactly_the_frames_of_their_spans() {
     lab.long();
     let made = lab.cut(DENSE, "{precision: exact}");
     let keys: Vec<&str> = made.keys().map(String::as_str).collect();
-    assert_eq!(keys, ["000000000_00000", "000000000_00001", "000000000_00002", "000000000_00003"]);
+    assert_eq!(keys, ["00000000_00000", "00000000_00001", "00000000_00002", "00000000_00003"]);
     for (sample, start) in made.values().zip([10.0, 12.0, 14.0, 16.0]) {
         assert_eq!(label(&lab, sample), (start, start + 1.0, 25));
         assert_eq!(sample.meta["clip"]["asked"], json!([start, start + 1.0]));

@@ -35,7 +35,7 @@ fn each_costs_one_sample() {
     let reason = |key: &str| made[key].meta["error_message"].as_str().unwrap().to_owned();
     let expected = [("1", "SIGSEGV"), ("2", "SIGKILL"), ("4", "CPU"), ("5", "memory")];
     for (n, word) in expected {
-        let key = format!("00000000{n}");
+        let key = format!("0000000{n}");
         assert_eq!(made[&key].meta["status"], "failed_to_subsample");
         assert!(made[&key].members.is_empty());
         assert!(reason(&key).contains(word), "{n}: {}", reason(&key));
@@ -48,7 +48,7 @@ fn each_costs_one_sample() {
     run(&lab, &calm, "calm", &limits);
     let calm = samples(&lab.path("calm"));
     for n in [0, 3, 6] {
-        let key = format!("00000000{n}");
+        let key = format!("0000000{n}");
         assert_eq!(made[&key].meta, calm[&key].meta);
         assert!(made[&key].members == calm[&key].members && !calm[&key].members.is_empty());
     }

@@ -14,13 +14,17 @@ fn sound_at_another_rate_in_every_format() {
     let lab = Lab::new();
     source(&lab);
     let table = lab.table(&["a.mp4"]);
-    for (extension, codec, rate) in
-        [("mp3", "mp3", "16000"), ("m4a", "aac", "16000"), ("wav", "pcm_s16le", "16000"), ("flac", "flac", "16000"), ("opus", "opus", "48000")]
-    {
+    for (extension, codec, rate) in [
+        ("mp3", "mp3", "16000"),
+        ("m4a", "aac", "16000"),
+        ("wav", "pcm_s16le", "16000"),
+        ("flac", "flac", "16000"),
+        ("opus", "opus", "48000"),
+    ] {
         let formats = format!("encode_formats={{audio: {extension}}}");
         let made = lab.run(&table, RATE, &[&formats]);
-        let sample = &made["000000000"];
-        assert_eq!(sample.members.keys().collect::<Vec<_>>(), [extension, ]);
+        let sample = &made["00000000"];
+        assert_eq!(sample.members.keys().collect::<Vec<_>>(), [extension,]);
         let found = ffprobe(&lab.member(sample, extension), "-show_streams -show_format");
         let stream = &found["streams"][0];
         assert_eq!([&stream["codec_name"], &stream["sample_rate"]], [codec, rate], "{found}");
@@ -42,12 +46,13 @@ fn sound_stays_in_the_file_or_gets_its_own() {
         ("{video: mkv, audio: flac}", &[("flac", &["audio"]), ("mkv", &["video"])]),
     ] {
         let made = lab.run(&table, small, &[&format!("encode_formats={formats}")]);
-        let sample = &made["000000000"];
+        let sample = &made["00000000"];
         let found: Vec<&str> = sample.members.keys().map(String::as_str).collect();
         assert_eq!(found, expected.iter().map(|(extension, _)| *extension).collect::<Vec<_>>(), "{formats}");
         for (extension, kinds) in expected {
             let streams = ffprobe(&lab.member(sample, extension), "-show_streams")["streams"].clone();
-            let found: Vec<_> = streams.as_array().unwrap().iter().map(|s| s["codec_type"].as_str().unwrap().to_owned()).collect();
+            let found: Vec<_> =
+                streams.as_array().unwrap().iter().map(|s| s["codec_type"].as_str().unwrap().to_owned()).collect();
             assert_eq!(found, *kinds, "{formats}");
         }
     }
@@ -58,7 +63,7 @@ fn no_format_is_metadata_alone() {
     let lab = Lab::new();
     source(&lab);
     let made = lab.run(&lab.table(&["a.mp4"]), "{FFProbeSubsampler: {args: {}}}", &["encode_formats={}"]);
-    let sample = &made["000000000"];
+    let sample = &made["00000000"];
     assert!(sample.members.is_empty());
     assert_eq!(sample.meta["video_metadata"]["streams"][0]["width"], 96);
 }

@@ -6,7 +6,7 @@ const INPUT: &str = "-preset ultrafast -bf 0";
 
 fn one<'a>(made: &'a crate::lab::Samples) -> &'a Sample {
     assert_eq!(made.len(), 1);
-    &made["000000000"]
+    &made["00000000"]
 }
 
 #[test]
@@ -79,7 +79,10 @@ fn single_frames_are_pictures() {
         assert_eq!(found, expected);
         for extension in found {
             let stream = ffprobe(&lab.member(one(&made), extension), "-show_streams")["streams"][0].clone();
-            assert_eq!([&stream["codec_name"], &stream["width"].to_string().into(), &stream["height"].to_string().into()], ["mjpeg", "96", "64"]);
+            assert_eq!(
+                [&stream["codec_name"], &stream["width"].to_string().into(), &stream["height"].to_string().into()],
+                ["mjpeg", "96", "64"]
+            );
         }
     }
 }

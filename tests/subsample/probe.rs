@@ -16,7 +16,10 @@ fn told(mut found: Value) -> Value {
 fn fields_are_ffprobes() {
     let lab = Lab::new();
     let picture = "-f lavfi -i testsrc2=d=1:s=97x63:r=30000/1001 -f lavfi -i sine=d=1:r=44100";
-    lab.make("a.mp4", &format!("{picture} -pix_fmt yuv444p -c:v libx264 -preset ultrafast -c:a aac -metadata title=Tëst"));
+    lab.make(
+        "a.mp4",
+        &format!("{picture} -pix_fmt yuv444p -c:v libx264 -preset ultrafast -c:a aac -metadata title=Tëst"),
+    );
     lab.make("b.mkv", &format!("{picture} -s 96x64 -c:v libx264 -preset ultrafast -c:a libopus"));
     lab.make("c.webm", "-f lavfi -i testsrc2=d=1:s=96x64:r=25 -c:v libvpx -deadline realtime");
     let files = ["a.mp4", "b.mkv", "c.webm"];

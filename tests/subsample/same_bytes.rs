@@ -31,11 +31,13 @@ fn wait(mut child: Child) {
 fn whatever_the_workers_and_ranks_and_kills() {
     let lab = Lab::new();
     let table = table(&lab);
-    Ended::of(lab.command(&table, STEPS, "one", &[SHARDS, "distribution.processes_count=1"]).output().unwrap()).expect(0);
+    Ended::of(lab.command(&table, STEPS, "one", &[SHARDS, "distribution.processes_count=1"]).output().unwrap())
+        .expect(0);
     let want = snapshot(&lab.path("one"));
     assert_eq!(want.len(), 6);
 
-    Ended::of(lab.command(&table, STEPS, "three", &[SHARDS, "distribution.processes_count=3"]).output().unwrap()).expect(0);
+    Ended::of(lab.command(&table, STEPS, "three", &[SHARDS, "distribution.processes_count=3"]).output().unwrap())
+        .expect(0);
     assert_same(&want, &snapshot(&lab.path("three")));
 
     let ranks = ["0", "1"].map(|rank| {
@@ -55,7 +57,9 @@ fn whatever_the_workers_and_ranks_and_kills() {
     }
     child.kill().unwrap();
     child.wait().unwrap();
-    let done = fs::read_dir(lab.path("killed")).unwrap().filter(|e| e.as_ref().unwrap().path().to_string_lossy().ends_with("_stats.json"));
+    let done = fs::read_dir(lab.path("killed"))
+        .unwrap()
+        .filter(|e| e.as_ref().unwrap().path().to_string_lossy().ends_with("_stats.json"));
     assert!(done.count() < 3, "the kill came too late to cut anything off");
     Ended::of(lab.command(&table, STEPS, "killed", &patience).output().unwrap()).expect(0);
     assert_same(&want, &snapshot(&lab.path("killed")));
