@@ -1,9 +1,10 @@
 """Runs the programs in turn and prints markdown. Called by bench_mill.sh, which makes the corpus.
 
 Wall: from the start of the process to its end. CPU: user + system of the process and of all that it waited for, workers
-included (getrusage of children). Ratios are medians of each side's rounds; above 1 clipmill is the better one.
+included, also those that the rank does not wait for (this runner adopts them). Ratios are medians of each side's rounds; above 1 clipmill is the better one.
 """
 
+import ctypes
 import dataclasses
 import json
 import os
@@ -31,6 +32,26 @@ class Run:
 
 class Failed(Exception):
     """A program that did not do its job; the message says which and why."""
+
+
+PR_SET_CHILD_SUBREAPER = 36
+
+
+def adopt() -> None:
+    """From now on what a program leaves running becomes a child of this process, so that its CPU time can be had: a rank
+    may end before its workers have, and then nobody else counts them."""
+    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
+
+
+def orphans() -> list:
+    """Waits for all that the last program left behind."""
+    usages = []
+    while True:
+        try:
+            usages.append(os.wait4(-1, 0)[2])
+        except ChildProcessError:
+            return usages
 
 
 SCENES = """
@@ -92,10 +113,11 @@ class Bench:
             _, status, usage = os.wait4(child.pid, 0)
             wall = time.monotonic() - begin
         child.returncode = os.waitstatus_to_exitcode(status)
+        usages = [usage, *orphans()]
         if child.returncode != 0:
             tail = self.log.read_text(errors="replace").strip().splitlines()[-3:]
             raise Failed(f"{command[0]} ended with {child.returncode}: {' '.join(tail)}")
-        return Run(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
+        return Run(wall, sum(one.ru_utime + one.ru_stime for one in usages), max(one.ru_maxrss for one in usages) * 1024)
 
     def table(self, files: list[pathlib.Path], spans: dict | None = None) -> pathlib.Path:
         path = self.work / "table.csv"
@@ -251,6 +273,7 @@ def exact(b: Bench) -> None:
 
 
 def main() -> int:
+    adopt()
     bench = Bench(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]))
     model = next((l.split(":")[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")), platform.machine())
     ffmpeg = subprocess.run(["ffmpeg", "-version"], capture_output=True, text=True).stdout.split()[2]
