@@ -1,5 +1,5 @@
 # `make` lists the targets. The rest of the machinery is in tests/rig.
-.PHONY: help setup build demo demo-slurm test lint audit bench-download clean-rig
+.PHONY: help setup build demo demo-slurm test lint audit bench-download bench-mill clean-rig
 
 # Where rustup puts cargo, for shells that have not read its profile yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -43,6 +43,11 @@ bench-download: ## speed and memory of downloads against curl + tar (and video2d
 	@bash tests/rig/setup.sh build demo test
 	cargo build --release --locked
 	@bash tests/rig/bench_download.sh
+
+bench-mill: ## speed of the mill against ffmpeg and PySceneDetect (and video2dataset with BENCH_V2D=1)
+	@bash tests/rig/setup.sh build demo test
+	cargo build --release --locked
+	@bash tests/rig/bench_mill.sh
 
 clean-rig: ## remove what demos, tests and benchmarks left in target/rig and .venv
 	rm -rf target/rig .venv

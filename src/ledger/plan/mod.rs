@@ -154,6 +154,11 @@ impl Plan {
         !self.file.names.is_empty()
     }
 
+    /// A key of the config that the plan was made with, as JSON text; none where it changes no output.
+    pub fn setting(&self, key: &str) -> Option<&str> {
+        self.file.config.get(key).map(String::as_str)
+    }
+
     /// The position among the inputs of the one that a shard's rows come from.
     pub fn input_of(&self, shard: u64) -> Option<usize> {
         let holds = |part: &Part| shard.checked_sub(part.first_shard).is_some_and(|at| at < part.shards);
