@@ -281,7 +281,10 @@ fn a_change_of_size_keeps_the_first_one() {
     let video = file.video.unwrap();
     assert_eq!((video.width, video.height), (64, 36));
     let made = lab.write("made.mp4", &file.bytes);
-    assert_eq!(frames(&made).len() as u64, video.packets);
+    // The second part starts at the first one's time: it is shown behind it.
+    assert_eq!((frames(&made).len(), video.packets), (20, 20));
+    let times = times(&made, "pts_time");
+    assert!(times.is_sorted() && (times[19] - 0.76).abs() < 1e-3, "{times:?}");
     assert_eq!(complaints(&made), "");
 }
 
