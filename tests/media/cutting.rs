@@ -51,6 +51,8 @@ fn copied_clips_have_the_source_frames_and_nothing_that_cannot_be_decoded() {
             let planned = plan(&known, piece, Cut::Copy).unwrap();
             let file = cut(&mut media, planned, known.unit, &extension);
             let made = lab.write(&format!("made.{extension}"), &file.bytes);
+            let is_whole = planned.end == known.end || known.times.contains(&planned.end);
+            assert!(is_whole, "{name}: the label ends within a frame");
             let at = |time: i64| known.times.partition_point(|own| *own < time);
             let (first, last) = (at(planned.start), at(planned.end));
             assert!(first <= start && last >= end && last <= end + 5, "{name}: {start} to {end}: {first} to {last}");

@@ -233,7 +233,7 @@ fn files_begin_at_zero_and_mp4_has_its_index_first() {
 fn odd_sizes_deep_colours_and_single_frames() {
     let lab = Lab::new();
     for (name, source, options) in [
-        ("odd.mkv", "testsrc2=d=0.4:s=65x37:r=25", "-c:v ffv1 -pix_fmt yuv444p"),
+        ("odd.mkv", "testsrc2=d=0.4:s=66x38:r=25,format=yuv444p,crop=65:37", "-c:v ffv1 -pix_fmt yuv444p"),
         ("deep.mkv", "testsrc2=d=0.4:s=64x36:r=25", "-c:v ffv1 -pix_fmt yuv420p10le"),
         ("one.mp4", "testsrc2=s=64x36:r=25", "-frames:v 1 -c:v libx264 -preset ultrafast"),
         (
