@@ -5,7 +5,7 @@ use clipmill::subsample::Cut;
 use clipmill::subsample::clips::{Frames, Planned, plan};
 use clipmill::subsample::run::thin;
 
-use crate::lab::{Lab, ffprobe, open};
+use crate::lab::{Lab, ffprobe, footage, open};
 use crate::output::{complaints, encode, frames, lossless, make, make_of, spec};
 
 /// The frames as a worker knows them.
@@ -51,6 +51,8 @@ fn copied_clips_have_the_source_frames_and_nothing_that_cannot_be_decoded() {
             let planned = plan(&known, piece, Cut::Copy).unwrap();
             let file = cut(&mut media, planned, known.unit, &extension);
             let made = lab.write(&format!("made.{extension}"), &file.bytes);
+            let is_whole = planned.end == known.end || known.times.contains(&planned.end);
+            assert!(is_whole, "{name}: the label ends within a frame");
             let at = |time: i64| known.times.partition_point(|own| *own < time);
             let (first, last) = (at(planned.start), at(planned.end));
             assert!(first <= start && last >= end && last <= end + 5, "{name}: {start} to {end}: {first} to {last}");
@@ -125,4 +127,39 @@ fn frames_without_times_in_the_container_get_those_of_ffmpegs_decoder() {
         assert!(want.len() > 45 && known.times.len() == 50, "{name}: {}", want.len());
         assert_eq!(known.times[..want.len()], want, "{name}");
     }
+}
+
+#[test]
+fn close_spans_within_one_group_are_each_labelled_as_they_are() {
+    let lab = Lab::new();
+    let path = lab.make("long.mp4", &format!("-stream_loop 3 -i {} -c copy", footage("bigbuckbunny.mp4").display()));
+    let mut media = open(&path);
+    let known = known(&mut media);
+    let source =
+        ffprobe(&path, "-select_streams v:0 -show_packets -show_entries packet=pts,data_hash -show_data_hash md5");
+    let mut source: Vec<(i64, String)> = hashes(&source);
+    source.sort_unstable();
+    for start in [10.0, 12.0, 14.0, 16.0] {
+        let planned = plan(&known, (start, start + 1.0), Cut::Copy).unwrap();
+        let file = cut(&mut media, planned, known.unit, "mp4");
+        let video = file.video.unwrap();
+        assert!(video.start <= start && (start + 1.0..start + 1.2).contains(&video.end), "{start}: {video:?}");
+        let made = lab.write("made.mp4", &file.bytes);
+        let mut made = hashes(&ffprobe(
+            &made,
+            "-select_streams v:0 -show_packets -show_entries packet=pts,data_hash -show_data_hash md5",
+        ));
+        made.sort_unstable();
+        let inside = |time: f64| time >= video.start - 1e-6 && time < video.end - 1e-6;
+        let want: Vec<&String> =
+            source.iter().filter(|(pts, _)| inside(*pts as f64 * known.unit)).map(|(_, hash)| hash).collect();
+        assert!(made.iter().map(|(_, hash)| hash).eq(want), "{start}");
+        assert_eq!(made.len() as u64, video.packets, "{start}");
+    }
+}
+
+/// Presentation time and checksum of each packet.
+fn hashes(probed: &serde_json::Value) -> Vec<(i64, String)> {
+    let packets = probed["packets"].as_array().unwrap().iter();
+    packets.map(|packet| (packet["pts"].as_i64().unwrap(), packet["data_hash"].as_str().unwrap().to_owned())).collect()
 }

@@ -233,7 +233,7 @@ fn files_begin_at_zero_and_mp4_has_its_index_first() {
 fn odd_sizes_deep_colours_and_single_frames() {
     let lab = Lab::new();
     for (name, source, options) in [
-        ("odd.mkv", "testsrc2=d=0.4:s=65x37:r=25", "-c:v ffv1 -pix_fmt yuv444p"),
+        ("odd.mkv", "testsrc2=d=0.4:s=66x38:r=25,format=yuv444p,crop=65:37", "-c:v ffv1 -pix_fmt yuv444p"),
         ("deep.mkv", "testsrc2=d=0.4:s=64x36:r=25", "-c:v ffv1 -pix_fmt yuv420p10le"),
         ("one.mp4", "testsrc2=s=64x36:r=25", "-frames:v 1 -c:v libx264 -preset ultrafast"),
         (
@@ -281,7 +281,10 @@ fn a_change_of_size_keeps_the_first_one() {
     let video = file.video.unwrap();
     assert_eq!((video.width, video.height), (64, 36));
     let made = lab.write("made.mp4", &file.bytes);
-    assert_eq!(frames(&made).len() as u64, video.packets);
+    // The second part starts at the first one's time: it is shown behind it.
+    assert_eq!((frames(&made).len(), video.packets), (20, 20));
+    let times = times(&made, "pts_time");
+    assert!(times.is_sorted() && (times[19] - 0.76).abs() < 1e-3, "{times:?}");
     assert_eq!(complaints(&made), "");
 }
 

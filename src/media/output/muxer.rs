@@ -215,6 +215,7 @@ mod compat {
     /// As FFmpeg's function.
     pub unsafe fn new_side_data(stream: *mut ffi::AVStream, kind: ffi::AVPacketSideDataType, size: usize) -> *mut u8 {
         // Names of this block come before those of the module: FFmpeg's function, if there is one, else the stand-in.
+        #[allow(unused_imports, reason = "where FFmpeg has no such function")]
         use ffmpeg_next::ffi::*;
         // SAFETY: the caller's.
         unsafe { av_stream_new_side_data(stream, kind, size) }

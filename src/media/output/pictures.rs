@@ -8,6 +8,9 @@ use super::lane::Lane;
 use crate::media::log::LogLines;
 use crate::media::{DecodedFrame, MediaError, VideoInfo};
 
+/// Seconds; a clock that goes back by more was set back. The ffmpeg program's own limit.
+const SET_BACK: f64 = 0.1;
+
 /// Frames through filters and an encoder, which is opened for the first picture that comes out of the filters.
 pub struct Encoded {
     filter: VideoFilter,
@@ -22,6 +25,10 @@ pub struct Encoded {
     usual: i64,
     /// Where the last frame that came ends, in the file's time.
     end: i64,
+    /// Added to times since the stream's clock was set back.
+    offset: i64,
+    /// The last frame's time.
+    last: Option<i64>,
 }
 
 impl Encoded {
@@ -34,7 +41,18 @@ impl Encoded {
             formats: codec.formats.clone(),
         });
         let time_base = info.time_base;
-        Self { filter, encoder: None, codec, global_headers: false, time_base, zero: 0, usual: 1, end: 0 }
+        Self {
+            filter,
+            encoder: None,
+            codec,
+            global_headers: false,
+            time_base,
+            zero: 0,
+            usual: 1,
+            end: 0,
+            offset: 0,
+            last: None,
+        }
     }
 
     /// `zero`: where the file's time begins; `usual`: how long a frame lasts that does not tell.
@@ -55,7 +73,14 @@ impl Encoded {
         lane: &mut Lane,
     ) -> Result<(), MediaError> {
         let length = frame.raw().packet().duration;
-        let own = pts - self.zero;
+        let mut own = pts - self.zero + self.offset;
+        // Streams that were put together start anew; as in the ffmpeg program, what follows is shown behind the rest.
+        let tolerated = (SET_BACK / f64::from(self.time_base)) as i64;
+        if self.last.is_some_and(|last| own + tolerated < last) {
+            self.offset += self.end - own;
+            own = self.end;
+        }
+        self.last = self.last.max(Some(own));
         self.end = own + if length > 0 { length } else { self.usual };
         let mut made = Vec::new();
         self.filter.push(frame.raw(), own, log, |picture| {
@@ -68,7 +93,7 @@ impl Encoded {
     /// No more frames. `end`: when the frame behind the last one is shown, in the clock of the frames that came in.
     pub fn finish(&mut self, end: Option<i64>, log: &LogLines, lane: &mut Lane) -> Result<(), MediaError> {
         let mut made = Vec::new();
-        let end = end.map_or(self.end, |end| end - self.zero);
+        let end = end.filter(|_| self.offset == 0).map_or(self.end, |end| end - self.zero);
         self.filter.end(end, |picture| {
             made.push(picture);
             Ok(())

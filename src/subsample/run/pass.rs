@@ -104,7 +104,9 @@ fn options(work: &Work<'_>, jobs: &[Job], outputs: &[Output], source: &Streams, 
 }
 
 fn actions(work: &Work<'_>, outputs: &[Output], encodes: bool) -> Option<Vec<Action>> {
-    if work.packets.is_empty() {
+    // Where the clock is set back, times do not tell frames apart: decode all.
+    let decoded = work.packets.iter().filter_map(|packet| packet.dts);
+    if work.packets.is_empty() || !decoded.is_sorted() {
         return None;
     }
     let wanted: Vec<&Output> = outputs.iter().filter(|output| output.is_wanted).collect();
