@@ -4,7 +4,7 @@ use crate::lab::{Lab, Sample, ffprobe, frames, video};
 
 const INPUT: &str = "-preset ultrafast -bf 0";
 
-fn one<'a>(made: &'a crate::lab::Samples) -> &'a Sample {
+fn one(made: &crate::lab::Samples) -> &Sample {
     assert_eq!(made.len(), 1);
     &made["00000000"]
 }
