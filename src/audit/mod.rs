@@ -2,6 +2,8 @@
 
 pub mod doctor;
 mod inspect;
+#[cfg(feature = "media")]
+pub mod media;
 mod status;
 mod verify;
 

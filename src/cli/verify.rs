@@ -14,7 +14,7 @@ use crate::ledger::storage::LocalStorage;
 pub struct VerifyArgs {
     /// The job's output folder
     pub output: PathBuf,
-    /// Also read every checksum, tar member and sidecar row
+    /// Also read every checksum, tar member and sidecar row, and decode all media
     #[arg(long)]
     pub full: bool,
     /// The whole report as JSON
@@ -36,7 +36,12 @@ pub fn run(args: VerifyArgs) -> Exit {
             return Exit::Failure;
         }
     };
-    let report = audit::verify(&args.output, &plan, args.full);
+    let mut report = audit::verify(&args.output, &plan, args.full);
+    if args.full
+        && let Err(exit) = decode(&args, &plan, &mut report)
+    {
+        return exit;
+    }
     let printed = if args.json {
         print(&(serde_json::to_string_pretty(&report).unwrap_or_default() + "\n"))
     } else {
@@ -48,7 +53,7 @@ pub fn run(args: VerifyArgs) -> Exit {
             report.rows,
             report.successes,
             HumanBytes(report.bytes),
-            if args.full { "every byte checked" } else { "sizes checked" },
+            checked(&args),
             if report.findings.is_empty() { "sound".into() } else { format!("{} findings", report.findings.len()) },
         );
         print(&text)
@@ -58,4 +63,37 @@ pub fn run(args: VerifyArgs) -> Exit {
         (Exit::Complete, true, false) => Exit::WorkLeft,
         _ => Exit::Failure,
     }
+}
+
+fn checked(args: &VerifyArgs) -> &'static str {
+    match (args.full, cfg!(feature = "media")) {
+        (true, true) => "every byte checked, all media decoded",
+        (true, false) => "every byte checked (this build cannot decode media)",
+        (false, _) => "sizes checked",
+    }
+}
+
+/// Decodes the media of the shards that are sound otherwise.
+#[cfg(feature = "media")]
+fn decode(args: &VerifyArgs, plan: &Plan, report: &mut audit::VerifyReport) -> Result<(), Exit> {
+    let is_damaged = |name: &String| report.findings.iter().any(|finding| finding.file.starts_with(name.as_str()));
+    let is_there = |name: &String| args.output.join(format!("{name}_stats.json")).is_file();
+    let names = (0..plan.shards()).map(|shard| plan.shard_name(shard));
+    let shards: Vec<String> = names.filter(is_there).filter(|name| !is_damaged(name)).collect();
+    let workers = std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(1));
+    match audit::media::check(&args.output, &shards, workers) {
+        Ok(findings) => {
+            report.findings.extend(findings);
+            Ok(())
+        }
+        Err(error) => {
+            complain(&error);
+            Err(Exit::Failure)
+        }
+    }
+}
+
+#[cfg(not(feature = "media"))]
+fn decode(_: &VerifyArgs, _: &Plan, _: &mut audit::VerifyReport) -> Result<(), Exit> {
+    Ok(())
 }

@@ -10,6 +10,7 @@
 //! log: FFmpeg's messages, caught per sample
 //! ```
 
+mod check;
 mod decode;
 mod demux;
 mod error;
@@ -25,6 +26,7 @@ mod picture;
 mod probe;
 mod source;
 
+pub use check::Checked;
 pub use decode::{DecodeOptions, DecodeReport, DecodedFrame, Decoder};
 pub use error::MediaError;
 pub use frame::{Matrix, YuvFrame};

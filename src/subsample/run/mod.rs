@@ -1,5 +1,6 @@
 //! The worker's side: runs a recipe over one sample's media.
 
+mod check;
 mod clips;
 mod images;
 mod outputs;
@@ -74,6 +75,9 @@ impl Prepared {
 impl Handler for Maker {
     fn handle(&mut self, task: Task<'_>) -> Result<Vec<Made>, Failure> {
         let limits = self.limits;
+        if let Some(clip) = task.recipe.get("check") {
+            return check::check(open(&task, limits)?, clip);
+        }
         let prepared = self.prepare(task.recipe)?;
         let media = open(&task, limits)?;
         work::run(&prepared.recipe, &prepared.subsamplers, media, task.meta, task.outlet)

@@ -1,0 +1,115 @@
+//! Every media member of a job's shards through the media workers: whether it decodes, and is what its JSON says.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Map, Value, json};
+use tokio::task::JoinSet;
+
+use super::Finding;
+use crate::mill::{Limits, MillError, Pool, PoolOptions, Request};
+use crate::sample::{Budget, Payload, ReadSeek, SharedFile};
+use crate::sink::reader::TarReader;
+
+/// Members that hold no media, whoever made them.
+const TEXT: [&str; 4] = ["json", "txt", "vtt", "npy"];
+/// Memory for what the workers hand back, which is nothing.
+const BUDGET: u64 = 64 << 20;
+
+/// One member to look at.
+struct Job {
+    shard: String,
+    key: String,
+    extension: String,
+    payload: Payload,
+    /// The field `clip`, of the video that it speaks of.
+    clip: Value,
+}
+
+/// Decodes all media of these shards, `workers` members at a time.
+///
+/// # Errors
+/// No worker can be started.
+pub fn check(output: &Path, shards: &[String], workers: u32) -> Result<Vec<Finding>, MillError> {
+    let program = Pool::program();
+    let pool = Arc::new(Pool::new(PoolOptions {
+        program: program.clone(),
+        workers,
+        limits: Limits::default(),
+        scratch: Arc::new(std::env::temp_dir()),
+        budget: Budget::new(BUDGET),
+    })?);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|source| MillError::Start { path: program, source })?;
+    runtime.block_on(async {
+        let mut findings = Vec::new();
+        let mut running = JoinSet::new();
+        for shard in shards {
+            for job in jobs(output, shard) {
+                while running.len() >= workers.max(1) as usize * 2 {
+                    findings.extend(ended(running.join_next().await)?);
+                }
+                let pool = Arc::clone(&pool);
+                running.spawn(async move { look(&pool, job).await });
+            }
+        }
+        while !running.is_empty() {
+            findings.extend(ended(running.join_next().await)?);
+        }
+        findings.sort_by(|a: &Finding, b: &Finding| (&a.file, &a.what).cmp(&(&b.file, &b.what)));
+        Ok(findings)
+    })
+}
+
+type Looked = Result<Option<Finding>, MillError>;
+
+fn ended(done: Option<Result<Looked, tokio::task::JoinError>>) -> Looked {
+    match done {
+        Some(Ok(looked)) => looked,
+        // A panic of ours says nothing of the member, but must not pass for sound.
+        Some(Err(error)) => Ok(Some(Finding { file: "?".into(), what: format!("could not be looked at: {error}") })),
+        None => Ok(None),
+    }
+}
+
+async fn look(pool: &Pool, job: Job) -> Looked {
+    let Job { shard, key, extension, payload, clip } = job;
+    let request = Request { media: payload, recipe: json!({ "check": clip }), meta: Map::new() };
+    let failure = pool.run(request).await?.failure;
+    Ok(failure.map(|failure| Finding {
+        file: format!("{shard}.tar"),
+        what: format!("member {key}.{extension}: {}", failure.message),
+    }))
+}
+
+/// The media members of a shard; what cannot be read has been found before.
+fn jobs(output: &Path, shard: &str) -> Vec<Job> {
+    let path = output.join(format!("{shard}.tar"));
+    let (Ok(file), Ok(shared)) = (File::open(&path), File::open(&path)) else { return Vec::new() };
+    let shared: SharedFile = Arc::new(Mutex::new(Box::new(shared) as Box<dyn ReadSeek>));
+    let Ok(mut reader) = TarReader::new(file) else { return Vec::new() };
+    let mut jobs: Vec<Job> = Vec::new();
+    let mut clips: Vec<(String, Value)> = Vec::new();
+    while let Ok(Some(member)) = reader.next_member() {
+        if member.extension == "json" {
+            let meta = reader.read(&member).ok().and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
+            let clip = meta.and_then(|meta| meta.get("clip").cloned()).unwrap_or(Value::Null);
+            clips.push((member.key, clip));
+        } else if !TEXT.contains(&member.extension.as_str()) && !member.extension.ends_with("jpg") {
+            let payload = Payload::region(Arc::clone(&shared), member.offset, member.len);
+            let (key, extension) = (member.key, member.extension);
+            jobs.push(Job { shard: shard.to_owned(), key, extension, payload, clip: Value::Null });
+        }
+    }
+    let clips: std::collections::HashMap<String, Value> = clips.into_iter().collect();
+    for job in &mut jobs {
+        // Sound that is a member of its own is not what the field speaks of.
+        let is_video =
+            !["m4a", "mp3", "wav", "flac", "opus", "ogg", "oga", "aac", "mka"].contains(&job.extension.as_str());
+        if let Some(clip) = clips.get(&job.key).filter(|_| is_video) {
+            job.clip = clip.clone();
+        }
+    }
+    jobs
+}
