@@ -7,3 +7,4 @@ mod fuzz;
 mod lab;
 mod pass;
 mod probe;
+mod sound;

@@ -335,7 +335,7 @@ fn open_encoder(
     for (name, _) in &codec.options {
         // SAFETY: a context begins with its class, which is what is searched; nothing is changed.
         let known = CString::new(name.as_str()).is_ok_and(|text| unsafe {
-            let flags = ffi::AV_OPT_SEARCH_CHILDREN as i32;
+            let flags = ffi::AV_OPT_SEARCH_CHILDREN;
             !ffi::av_opt_find(context.as_mut_ptr().cast(), text.as_ptr(), std::ptr::null(), 0, flags).is_null()
         });
         if !known {
