@@ -9,3 +9,4 @@ mod lab;
 mod output;
 mod pass;
 mod probe;
+mod sound;

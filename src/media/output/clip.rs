@@ -297,6 +297,10 @@ fn sound(source: &Streams, spec: &ClipSpec, muxer: &Muxer) -> Result<(Sound, Lan
     let ended = Lane { is_ended: true, ..Lane::default() };
     let (SoundSpec::Copy | SoundSpec::Encode(_), Some((index, parameters, time_base))) = (&spec.sound, &source.sound)
     else {
+        // A file of sound alone has nothing else to hold.
+        if spec.video == VideoSpec::None && spec.sound != SoundSpec::None {
+            return Err(MediaError::NoAudio);
+        }
         return Ok((Sound::None, ended));
     };
     if let SoundSpec::Encode(codec) = &spec.sound {

@@ -14,6 +14,8 @@ pub struct Streams {
     pub(super) sound: Option<(usize, Parameters, Rational)>,
     pub(super) log: LogLines,
     pub(super) max_corrupt: u64,
+    /// Seconds of the whole media, else the most that are allowed.
+    pub(super) seconds: f64,
 }
 
 impl Streams {
@@ -27,7 +29,9 @@ impl Streams {
             let stream = stream(index)?;
             Some((index, stream.parameters().clone(), stream.time_base()))
         });
-        Self { video, sound, log: media.log().lines_so_far(), max_corrupt: media.limits().max_corrupt_packets }
+        let (log, limits) = (media.log().lines_so_far(), media.limits());
+        let seconds = media.duration().unwrap_or(limits.max_duration);
+        Self { video, sound, log, max_corrupt: limits.max_corrupt_packets, seconds }
     }
 
     /// The filters that stand the pictures upright; none: they are.

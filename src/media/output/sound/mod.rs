@@ -1,74 +1,20 @@
 //! One track of sound of one clip: decoded, cut to the sample, resampled, encoded.
 
-use ffmpeg_next::codec::{self, Parameters, encoder};
+mod codec;
+mod fifo;
+
+use std::ffi::{CStr, CString};
+
+use ffmpeg_next::codec::{Parameters, context::Context, encoder};
 use ffmpeg_next::filter::{self, Graph};
 use ffmpeg_next::{Dictionary, Error, Packet, Rational, decoder, ffi, frame};
 
+pub use self::codec::AudioCodec;
+use self::codec::{formats, rate};
+use self::fifo::Fifo;
 use super::source::Streams;
 use crate::media::MediaError;
 use crate::media::log::LogLines;
-
-/// How sound is encoded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AudioCodec {
-    /// FFmpeg's name of the encoder.
-    pub encoder: String,
-    /// Hz; none: the source's, or the nearest that the encoder takes.
-    pub sample_rate: Option<u32>,
-    /// None: the source's, or as many as the encoder takes.
-    pub channels: Option<u32>,
-    /// Options of the encoder, as the ffmpeg program takes them.
-    pub options: Vec<(String, String)>,
-}
-
-impl AudioCodec {
-    /// The encoder that the ffmpeg program takes for a member's extension.
-    pub fn default_for(extension: &str) -> Self {
-        let encoder = match extension {
-            "mp3" => "libmp3lame",
-            "wav" | "avi" => "pcm_s16le",
-            "flac" => "flac",
-            "ogg" | "oga" | "opus" | "webm" => "libopus",
-            "ts" => "aac",
-            _ => "aac",
-        };
-        Self { encoder: encoder.into(), sample_rate: None, channels: None, options: Vec::new() }
-    }
-}
-
-/// Sample rates that an encoder is limited to, Hz, falling; empty: any.
-fn rates(encoder: &str) -> &'static [u32] {
-    match encoder {
-        "libopus" => &[48000, 24000, 16000, 12000, 8000],
-        "libmp3lame" => &[48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000],
-        "aac" => &[96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350],
-        _ => &[],
-    }
-}
-
-/// FFmpeg's name of the sample format that an encoder gets.
-fn sample_format_for(encoder: &str, shape: &Shape) -> &'static str {
-    match encoder {
-        "libopus" => "flt",
-        // FLAC keeps 24 bits where there are so many.
-        "flac" if sample_format(shape.format).is_some_and(|name| name.starts_with("s32")) => "s32",
-        "flac" | "pcm_s16le" => "s16",
-        _ => "fltp",
-    }
-}
-
-/// As many as are asked for, as far as the encoder takes them.
-fn channels(codec: &AudioCodec, shape: &Shape) -> u32 {
-    let most = if codec.encoder == "libmp3lame" { 2 } else { 8 };
-    codec.channels.unwrap_or(u32::from(shape.channels)).clamp(1, most)
-}
-
-/// The least rate that loses nothing, else the highest.
-fn nearest_rate(encoder: &str, wanted: u32) -> u32 {
-    let rates = rates(encoder);
-    let fits = rates.iter().rev().find(|rate| **rate >= wanted);
-    fits.or(rates.first()).copied().unwrap_or(wanted)
-}
 
 /// The shape that a graph was built for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,19 +29,43 @@ struct Shape {
 impl Shape {
     fn of(frame: &frame::Audio) -> Self {
         // SAFETY: the frame was just decoded.
-        let format = unsafe { (*frame.as_ptr()).format };
-        Self { rate: frame.rate(), format, channels: frame.channels(), layout: layout(frame) }
+        let (format, layout) = unsafe { ((*frame.as_ptr()).format, describe(&(*frame.as_ptr()).ch_layout)) };
+        Self { rate: frame.rate(), format, channels: frame.channels(), layout }
     }
 }
 
-fn layout(frame: &frame::Audio) -> String {
+/// Channels without positions get the usual ones: filters and encoders refuse them otherwise.
+fn place_channels(frame: &mut frame::Audio) {
+    // SAFETY: the frame is ours alone; a layout without positions owns no memory.
+    unsafe {
+        let layout = &mut (*frame.as_mut_ptr()).ch_layout;
+        if layout.order == ffi::AVChannelOrder::AV_CHANNEL_ORDER_UNSPEC {
+            ffi::av_channel_layout_default(layout, layout.nb_channels);
+        }
+    }
+}
+
+/// FFmpeg's name of the usual layout of so many channels.
+fn usual_layout(channels: u32) -> String {
+    // SAFETY: all zeros is an empty layout, which FFmpeg then fills; the usual ones own no memory.
+    unsafe {
+        let mut layout: ffi::AVChannelLayout = std::mem::zeroed();
+        ffi::av_channel_layout_default(&mut layout, i32::try_from(channels).unwrap_or(0));
+        describe(&layout)
+    }
+}
+
+fn describe(layout: &ffi::AVChannelLayout) -> String {
     let mut name: [std::ffi::c_char; 256] = [0; 256];
     // SAFETY: FFmpeg writes at most as many bytes as the buffer has, and ends them with a zero.
     unsafe {
-        ffi::av_channel_layout_describe(&(*frame.as_ptr()).ch_layout, name.as_mut_ptr(), name.len());
-        std::ffi::CStr::from_ptr(name.as_ptr()).to_string_lossy().into_owned()
+        ffi::av_channel_layout_describe(layout, name.as_mut_ptr(), name.len());
+        CStr::from_ptr(name.as_ptr()).to_string_lossy().into_owned()
     }
 }
+
+/// Seconds that a frame may be off before that counts as a gap, as for ffmpeg's `aresample=async`.
+const MAX_JITTER: f64 = 0.1;
 
 /// A track in the making.
 pub struct SoundTrack {
@@ -108,22 +78,24 @@ pub struct SoundTrack {
     /// Seconds in the stream's clock: where the clip's time begins.
     zero: f64,
     running: Option<(Shape, Graph)>,
-    encoder: Option<encoder::audio::Encoder>,
+    encoder: Option<(encoder::audio::Encoder, Fifo)>,
     global_headers: bool,
-    /// In samples of the output.
-    next_pts: i64,
+    /// Samples that the source's clock was set back by so far.
+    set_back: i64,
+    /// Seconds: a gap beyond is a jump of the clock.
+    longest_gap: f64,
+    decoded: u64,
     corrupt: u64,
     limit: u64,
     frame: frame::Audio,
-    /// No more packets come.
-    is_ending: bool,
 }
 
 /// What is done with each packet that comes out.
 pub type Each<'a> = dyn FnMut(Packet) -> Result<(), MediaError> + 'a;
 
 impl SoundTrack {
-    /// A track of the source's sound. Nothing of `span` that the source lacks is made up.
+    /// A track of the source's sound. Where it begins late or has a gap there is silence, as most kinds of sound files
+    /// cannot hold times; nothing is made up after its end.
     pub fn open(
         source: &Streams,
         codec: AudioCodec,
@@ -135,7 +107,7 @@ impl SoundTrack {
         let found = decoder::find(parameters.id())
             .ok_or_else(|| MediaError::UnsupportedCodec { codec: parameters.id().name().to_owned() })?;
         let fail = |error: Error| failed(error, &source.log);
-        let mut context = codec::Context::new_with_codec(found);
+        let mut context = Context::new_with_codec(found);
         context.set_parameters(parameters.clone()).map_err(fail)?;
         // SAFETY: the context is not open yet; these are plain fields.
         unsafe {
@@ -152,11 +124,12 @@ impl SoundTrack {
             running: None,
             encoder: None,
             global_headers,
-            next_pts: 0,
+            set_back: 0,
+            longest_gap: source.seconds,
+            decoded: 0,
             corrupt: 0,
             limit: source.max_corrupt,
             frame: frame::Audio::empty(),
-            is_ending: false,
         })
     }
 
@@ -167,7 +140,7 @@ impl SoundTrack {
 
     /// The encoded stream and its time base, once sound has come out.
     pub fn parameters(&self) -> Option<(Parameters, Rational)> {
-        let encoder = self.encoder.as_ref()?;
+        let (encoder, _) = self.encoder.as_ref()?;
         Some((Parameters::from(encoder), Rational(1, i32::try_from(encoder.rate()).unwrap_or(1))))
     }
 
@@ -181,23 +154,28 @@ impl SoundTrack {
 
     /// No more packets.
     pub fn end(&mut self, log: &LogLines, each: &mut Each<'_>) -> Result<(), MediaError> {
-        self.is_ending = true;
         // A decoder that met nothing has nothing to bring out.
         if self.decoder.send_eof().is_ok() {
             self.decoded(log, each)?;
         }
         self.close_graph(log, each)?;
-        if let Some(encoder) = &mut self.encoder {
-            encoder.send_eof().map_err(|error| failed(error, log))?;
-            packets(encoder, log, each)?;
+        if self.decoded == 0 && self.corrupt > 0 {
+            let detail = log.last_useful().unwrap_or_else(|| "every packet of the sound is broken".to_owned());
+            return Err(MediaError::NoFrames { detail });
         }
-        Ok(())
+        let Some((encoder, fifo)) = &mut self.encoder else { return Ok(()) };
+        encode(encoder, fifo, true, log, each)?;
+        encoder.send_eof().map_err(|error| failed(error, log))?;
+        packets(encoder, log, each)
     }
 
     fn decoded(&mut self, log: &LogLines, each: &mut Each<'_>) -> Result<(), MediaError> {
         loop {
             match self.decoder.receive_frame(&mut self.frame) {
-                Ok(()) => self.filter(log, each)?,
+                Ok(()) => {
+                    self.decoded += 1;
+                    self.filter(log, each)?;
+                }
                 Err(Error::Eof | Error::Other { errno: libc::EAGAIN }) => return Ok(()),
                 Err(error) => self.count_corrupt(error, log)?,
             }
@@ -205,6 +183,9 @@ impl SoundTrack {
     }
 
     fn count_corrupt(&mut self, error: Error, log: &LogLines) -> Result<(), MediaError> {
+        if matches!(error, Error::Other { errno: libc::ENOMEM }) {
+            return Err(MediaError::Decoder { detail: error.to_string() });
+        }
         self.corrupt += 1;
         if self.corrupt > self.limit {
             let detail = log.last_useful().unwrap_or_else(|| error.to_string());
@@ -215,6 +196,7 @@ impl SoundTrack {
 
     /// The frame that was decoded, through the graph.
     fn filter(&mut self, log: &LogLines, each: &mut Each<'_>) -> Result<(), MediaError> {
+        place_channels(&mut self.frame);
         let shape = Shape::of(&self.frame);
         if shape.rate == 0 || shape.channels == 0 {
             return Ok(());
@@ -225,19 +207,9 @@ impl SoundTrack {
         let (_, graph) = match &mut self.running {
             Some(running) => running,
             none => {
-                if self.encoder.is_none() {
-                    let first = first_frame(&self.codec, &self.frame, &shape);
-                    self.encoder = Some(open_encoder(&self.codec, &first, self.global_headers, log)?);
-                }
-                let open = self.encoder.as_ref().map(|encoder| (encoder.rate(), encoder.channels()));
+                let open = self.encoder.as_ref().map(|(encoder, _)| (encoder.rate(), encoder.channels()));
                 let chain = chain(&self.codec, &shape, self.span, open);
-                let mut graph = build(&chain, self.time_base, &shape).map_err(|error| failed(error, log))?;
-                // Before the first frame is pulled: every frame but the last has the encoder's own length.
-                if let (Some(encoder), Some(mut sink)) = (&self.encoder, graph.get("out"))
-                    && encoder.frame_size() > 0
-                {
-                    sink.sink().set_frame_size(encoder.frame_size());
-                }
+                let graph = build(&chain, self.time_base, &shape).map_err(|error| failed(error, log))?;
                 none.insert((shape, graph))
             }
         };
@@ -270,67 +242,59 @@ impl SoundTrack {
                 Err(error) => return Err(failed(error, log)),
             }
             let time_base = sink.sink().time_base();
-            let Some(encoder) = &mut self.encoder else { return Ok(()) };
-            let size = encoder.frame_size() as usize;
-            // A short frame ends the track for the encoder; where the source only changes its shape, more comes.
-            if made.samples() < size && !self.is_ending {
-                made = padded(&made, size)?;
-            }
-            // From here on only the order counts: a gap in the source stays a gap, an overlap does not go back in time.
-            let rate = f64::from(made.rate());
             let seconds = made.pts().map(|pts| pts as f64 * f64::from(time_base) - self.zero);
-            let pts = seconds.map_or(self.next_pts, |seconds| (seconds * rate).round() as i64);
-            // Rounding of coarse clocks is no gap.
-            let is_steady = (pts - self.next_pts).abs() <= (rate * 0.02) as i64 && self.next_pts > 0;
-            let pts = if is_steady { self.next_pts } else { pts.max(self.next_pts).max(0) };
-            made.set_pts(Some(pts));
-            self.next_pts = pts + made.samples() as i64;
-            encoder.send_frame(&made).map_err(|error| failed(error, log))?;
-            packets(encoder, log, each)?;
+            self.encode(&made, seconds, log, each)?;
         }
+    }
+
+    /// A frame that begins `seconds` after the clip's begin, and the silence before it.
+    fn encode(
+        &mut self,
+        made: &frame::Audio,
+        seconds: Option<f64>,
+        log: &LogLines,
+        each: &mut Each<'_>,
+    ) -> Result<(), MediaError> {
+        let fail = |error: Error| failed(error, log);
+        let (encoder, fifo) = match &mut self.encoder {
+            Some(open) => open,
+            none => {
+                let encoder = open_encoder(&self.codec, made, self.global_headers, log)?;
+                let fifo = Fifo::new(made, encoder.frame_size()).map_err(fail)?;
+                none.insert((encoder, fifo))
+            }
+        };
+        let (rate, next) = (f64::from(made.rate()), fifo.written());
+        let begin = seconds.map_or(next, |seconds| (seconds * rate).round() as i64 + self.set_back);
+        // Coarse clocks jitter; a late start is exact, for nothing came before it that could jitter.
+        let jitter = if next == 0 { 0 } else { (rate * MAX_JITTER) as i64 };
+        let mut gap = begin - next;
+        if gap as f64 > self.longest_gap * rate || (gap < -jitter && next > 0) {
+            self.set_back -= gap;
+        } else if gap > jitter {
+            while gap > 0 {
+                gap -= fifo.push_silence(gap).map_err(fail)?;
+                encode(encoder, fifo, false, log, each)?;
+            }
+        }
+        fifo.push(made).map_err(fail)?;
+        encode(encoder, fifo, false, log, each)
     }
 }
 
-/// A frame like those that the graph will make, to open the encoder for.
-fn first_frame(codec: &AudioCodec, decoded: &frame::Audio, shape: &Shape) -> frame::Audio {
-    use ffmpeg_next::ChannelLayout;
-    use ffmpeg_next::format::Sample;
-    use ffmpeg_next::format::sample::Type::{Packed, Planar};
-    let format = match sample_format_for(&codec.encoder, shape) {
-        "s16" => Sample::I16(Packed),
-        "s32" => Sample::I32(Packed),
-        "flt" => Sample::F32(Packed),
-        _ => Sample::F32(Planar),
-    };
-    let channels = channels(codec, shape);
-    let layout = match channels {
-        n if n == u32::from(shape.channels) && n > 2 => decoded.channel_layout(),
-        n => ChannelLayout::default(i32::try_from(n).unwrap_or(2)),
-    };
-    let mut first = frame::Audio::new(format, 1, layout);
-    first.set_rate(nearest_rate(&codec.encoder, codec.sample_rate.unwrap_or(shape.rate)));
-    first
-}
-
-/// The frame with silence behind it.
-fn padded(short: &frame::Audio, size: usize) -> Result<frame::Audio, MediaError> {
-    let mut whole = frame::Audio::new(short.format(), size, short.channel_layout());
-    whole.set_rate(short.rate());
-    whole.set_pts(short.pts());
-    let count = |n: usize| libc::c_int::try_from(n).unwrap_or(0);
-    // SAFETY: both frames have the same format and layout and buffers of their number of samples; `short` is the shorter.
-    unsafe {
-        let (to, from) = (whole.as_mut_ptr(), short.as_ptr());
-        if (*to).data[0].is_null() || (*to).nb_samples < (*from).nb_samples {
-            return Err(MediaError::Encoder { detail: "out of memory".into() });
-        }
-        let format: ffi::AVSampleFormat = std::mem::transmute((*from).format);
-        let channels = i32::from(short.channels());
-        ffi::av_samples_copy((*to).extended_data, (*from).extended_data, 0, 0, (*from).nb_samples, channels, format);
-        let rest = count(size) - (*from).nb_samples;
-        ffi::av_samples_set_silence((*to).extended_data, (*from).nb_samples, rest, channels, format);
+/// What waits and makes whole frames; `last`: all of it.
+fn encode(
+    encoder: &mut encoder::audio::Encoder,
+    fifo: &mut Fifo,
+    last: bool,
+    log: &LogLines,
+    each: &mut Each<'_>,
+) -> Result<(), MediaError> {
+    while let Some(frame) = fifo.pop(last).map_err(|error| failed(error, log))? {
+        encoder.send_frame(&frame).map_err(|error| failed(error, log))?;
+        packets(encoder, log, each)?;
     }
-    Ok(whole)
+    Ok(())
 }
 
 fn packets(encoder: &mut encoder::audio::Encoder, log: &LogLines, each: &mut Each<'_>) -> Result<(), MediaError> {
@@ -353,7 +317,7 @@ fn open_encoder(
     let missing = || MediaError::NoEncoder { encoder: codec.encoder.clone() };
     let found = encoder::find_by_name(&codec.encoder).ok_or_else(missing)?;
     let fail = |error: Error| failed(error, log);
-    let mut context = codec::Context::new_with_codec(found).encoder().audio().map_err(fail)?;
+    let mut context = Context::new_with_codec(found).encoder().audio().map_err(fail)?;
     context.set_rate(i32::try_from(first.rate()).unwrap_or(0));
     context.set_format(first.format());
     context.set_channel_layout(first.channel_layout());
@@ -367,6 +331,17 @@ fn open_encoder(
             (*raw).flags |= ffi::AV_CODEC_FLAG_GLOBAL_HEADER as i32;
         }
     }
+    // FFmpeg leaves aside what it does not know, and a setting that has no effect would be a quiet surprise.
+    for (name, _) in &codec.options {
+        // SAFETY: a context begins with its class, which is what is searched; nothing is changed.
+        let known = CString::new(name.as_str()).is_ok_and(|text| unsafe {
+            let flags = ffi::AV_OPT_SEARCH_CHILDREN;
+            !ffi::av_opt_find(context.as_mut_ptr().cast(), text.as_ptr(), std::ptr::null(), 0, flags).is_null()
+        });
+        if !known {
+            return Err(MediaError::Encoder { detail: format!("{} has no option `{name}`", codec.encoder) });
+        }
+    }
     let mut options = Dictionary::new();
     codec.options.iter().for_each(|(name, value)| options.set(name, value));
     context.open_as_with(found, options).map_err(fail)
@@ -376,19 +351,19 @@ fn open_encoder(
 fn chain(codec: &AudioCodec, shape: &Shape, span: (f64, f64), open: Option<(u32, u16)>) -> String {
     let rate = match open {
         Some((rate, _)) => rate,
-        None => nearest_rate(&codec.encoder, codec.sample_rate.unwrap_or(shape.rate)),
+        None => rate(codec, shape.rate),
     };
+    let most = if codec.encoder == "libmp3lame" { 2 } else { 8 };
     let channels = match open {
         Some((_, channels)) => u32::from(channels),
-        None => channels(codec, shape),
+        None => codec.channels.unwrap_or(u32::from(shape.channels)).clamp(1, most),
     };
+    // These two know only the usual layouts: 5.1 with its channels behind, not beside.
+    let is_usual = open.is_some() || matches!(codec.encoder.as_str(), "aac" | "libopus");
     let layout = match channels {
-        1 => "mono".to_owned(),
-        2 => "stereo".to_owned(),
-        n if n == u32::from(shape.channels) => String::new(),
-        n => default_layout(n),
+        n if n == u32::from(shape.channels) && n > 2 && !is_usual => String::new(),
+        n => format!(":channel_layouts={}", usual_layout(n)),
     };
-    let layout = if layout.is_empty() { layout } else { format!(":channel_layouts={layout}") };
     let mut trim = Vec::new();
     if span.0.is_finite() {
         trim.push(format!("start={:.6}", span.0));
@@ -397,19 +372,7 @@ fn chain(codec: &AudioCodec, shape: &Shape, span: (f64, f64), open: Option<(u32,
         trim.push(format!("end={:.6}", span.1));
     }
     let trim = if trim.is_empty() { String::new() } else { format!("atrim={},", trim.join(":")) };
-    format!("{trim}aformat=sample_fmts={}:sample_rates={rate}{layout}", sample_format_for(&codec.encoder, shape))
-}
-
-/// The usual layout of so many channels: `5.1`.
-fn default_layout(channels: u32) -> String {
-    let mut name: [std::ffi::c_char; 256] = [0; 256];
-    // SAFETY: a layout on the stack; FFmpeg writes at most as many bytes as the buffer has, and ends them with a zero.
-    unsafe {
-        let mut layout: ffi::AVChannelLayout = std::mem::zeroed();
-        ffi::av_channel_layout_default(&mut layout, i32::try_from(channels).unwrap_or(2));
-        ffi::av_channel_layout_describe(&layout, name.as_mut_ptr(), name.len());
-        std::ffi::CStr::from_ptr(name.as_ptr()).to_string_lossy().into_owned()
-    }
+    format!("{trim}aformat=sample_fmts={}:sample_rates={rate}{layout}", formats(&codec.encoder))
 }
 
 fn build(chain: &str, time_base: Rational, shape: &Shape) -> Result<Graph, Error> {
@@ -438,7 +401,7 @@ fn sample_format(format: i32) -> Option<String> {
     unsafe {
         let format: ffi::AVSampleFormat = std::mem::transmute(format);
         let name = ffi::av_get_sample_fmt_name(format);
-        (!name.is_null()).then(|| std::ffi::CStr::from_ptr(name).to_string_lossy().into_owned())
+        (!name.is_null()).then(|| CStr::from_ptr(name).to_string_lossy().into_owned())
     }
 }
 
