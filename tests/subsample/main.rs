@@ -6,6 +6,7 @@ mod common;
 mod example;
 
 mod bad_input;
+mod chain;
 mod clips;
 mod crashes;
 mod formats;
@@ -14,3 +15,4 @@ mod pictures;
 mod probe;
 mod same_bytes;
 mod shipped;
+mod verify;
