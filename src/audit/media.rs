@@ -1,4 +1,7 @@
-//! Every media member of a job's shards through the media workers: whether it decodes, and is what its JSON says.
+//! Every video that was made here through the media workers: whether it decodes, and is what its JSON says.
+//!
+//! Media as fetched is not looked at: what is broken at its source is no damage to the shard, and its bytes are held
+//! against their checksum.
 
 use std::fs::File;
 use std::path::Path;
@@ -27,7 +30,7 @@ struct Job {
     clip: Value,
 }
 
-/// Decodes all media of these shards, `workers` members at a time.
+/// Decodes all videos that were made for these shards, and their sound, `workers` members at a time.
 ///
 /// # Errors
 /// No worker can be started.
@@ -103,6 +106,8 @@ fn jobs(output: &Path, shard: &str) -> Vec<Job> {
         }
     }
     let clips: std::collections::HashMap<String, Value> = clips.into_iter().collect();
+    // Only what was made here has the field.
+    jobs.retain(|job| clips.get(&job.key).is_some_and(Value::is_object));
     for job in &mut jobs {
         // Sound that is a member of its own is not what the field speaks of.
         let is_video =

@@ -14,7 +14,7 @@ use crate::ledger::storage::LocalStorage;
 pub struct VerifyArgs {
     /// The job's output folder
     pub output: PathBuf,
-    /// Also read every checksum, tar member and sidecar row, and decode all media
+    /// Also read every checksum, tar member and sidecar row, and decode every clip that was made
     #[arg(long)]
     pub full: bool,
     /// The whole report as JSON
@@ -67,13 +67,13 @@ pub fn run(args: VerifyArgs) -> Exit {
 
 fn checked(args: &VerifyArgs) -> &'static str {
     match (args.full, cfg!(feature = "media")) {
-        (true, true) => "every byte checked, all media decoded",
-        (true, false) => "every byte checked (this build cannot decode media)",
+        (true, true) => "every byte checked, every clip decoded",
+        (true, false) => "every byte checked (this build cannot decode clips)",
         (false, _) => "sizes checked",
     }
 }
 
-/// Decodes the media of the shards that are sound otherwise.
+/// Decodes the clips of the shards that are sound otherwise.
 #[cfg(feature = "media")]
 fn decode(args: &VerifyArgs, plan: &Plan, report: &mut audit::VerifyReport) -> Result<(), Exit> {
     let is_damaged = |name: &String| report.findings.iter().any(|finding| finding.file.starts_with(name.as_str()));

@@ -81,7 +81,8 @@ impl Recipe {
     pub fn fields(&self) -> Vec<Column> {
         let field = |name: &str| Column { name: name.into(), kind: ColumnKind::Json };
         let steps = self.steps.iter().flat_map(|step| registry::fields(&step.name, &step.args));
-        let clips = self.clips.map(|_| field("clips"));
+        let dropped = Column { name: "clips_dropped".into(), kind: ColumnKind::Integer };
+        let clips = self.clips.map(|_| [field("clips"), dropped]).into_iter().flatten();
         // Whatever is made of a video says what it is.
         let clip = (Passes::of(self).video != Work::None).then(|| field("clip"));
         steps.chain(clips).chain(clip).collect()

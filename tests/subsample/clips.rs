@@ -70,8 +70,9 @@ fn adjusted_clips_begin_and_end_at_keyframes() {
 fn no_span_is_lost_and_none_is_made_up() {
     let lab = Lab::new();
     lab.long();
-    // Unsorted and overlapping; over the end; the end itself.
-    let made = lab.cut("[[6, 8], [1, 2.5], [2, 3], [19, 30], [18, 20]]", "{precision: exact}");
+    // Unsorted and overlapping; over the end; the end itself; two behind it.
+    let made = lab.cut("[[6, 8], [20, 21], [1, 2.5], [2, 3], [19, 30], [18, 20], [25, 30]]", "{precision: exact}");
+    assert!(made.values().all(|sample| sample.meta["clips_dropped"] == 2), "none is dropped without a word");
     let mut spans: Vec<_> = made.values().map(|sample| label(&lab, sample)).collect();
     spans.sort_by(|a, b| a.0.total_cmp(&b.0));
     let asked = [(1.0, 2.5, 38), (2.0, 3.0, 25), (6.0, 8.0, 50), (18.0, 20.0, 50), (19.0, 20.0, 25)];

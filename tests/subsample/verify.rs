@@ -46,7 +46,7 @@ fn what_is_as_it_says_is_sound() {
     let lab = Lab::new();
     let (code, said) = verify(&clips(&lab));
     assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("all media decoded: sound"), "{said}");
+    assert!(said.contains("every clip decoded: sound"), "{said}");
 }
 
 #[test]

@@ -21,6 +21,12 @@ pub fn clips(work: &Work<'_>, source: ClipSource, media: &Media, meta: &Fields) 
         Some(_) => of_frames(work, &settings, spans, style),
         None => of_sound(&settings, spans, style, media.duration()),
     };
+    let dropped = outputs.iter().filter(|made| made.is_empty()).count();
+    let mut outputs: Vec<Output> = outputs.into_iter().flatten().collect();
+    // Spans of which nothing is left must not vanish without a word.
+    for output in outputs.iter_mut().filter(|_| dropped > 0) {
+        output.fields.insert("clips_dropped".into(), dropped.into());
+    }
     if outputs.is_empty() {
         let why = match settings.precision {
             Precision::KeyframeAdjusted => "lie within the video with two keyframes inside",
@@ -77,20 +83,23 @@ fn of_numbers(work: &Work<'_>, cuts: &Value) -> Option<Spans> {
     Some(Spans { spans: spans.into_iter().filter(|(start, end)| end > start).collect(), style: Style::Seconds })
 }
 
-fn of_frames(work: &Work<'_>, settings: &Settings, spans: Vec<Span>, style: Style) -> Vec<Output> {
+fn of_frames(work: &Work<'_>, settings: &Settings, spans: Vec<Span>, style: Style) -> Vec<Vec<Output>> {
     let frames = &work.frames;
     let rules = settings.rules();
     let keyframes = if settings.precision == Precision::KeyframeAdjusted { frames.keyframes() } else { Vec::new() };
     let end = frames.seconds(frames.end);
     let cut = if work.passes.video == How::Copy { Cut::Copy } else { Cut::Encode };
-    let pieces = spans.into_iter().flat_map(|(start, stop)| match settings.precision {
+    let pieces = |(start, stop): Span| match settings.precision {
         // The last group of pictures ends with the video.
         Precision::KeyframeAdjusted => rules.split_at_keyframes((start, stop), &keyframes),
         _ if start >= end => Vec::new(),
         _ => rules.split((start, stop.min(end))),
-    });
-    let planned = pieces.filter_map(|piece| plan(frames, piece, cut));
-    planned.map(|planned| output(planned, work, cut, style)).collect()
+    };
+    let made = |span: Span| {
+        let planned = pieces(span).into_iter().filter_map(|piece| plan(frames, piece, cut));
+        planned.map(|planned| output(planned, work, cut, style)).collect()
+    };
+    spans.into_iter().map(made).collect()
 }
 
 fn output(planned: Planned, work: &Work<'_>, cut: Cut, style: Style) -> Output {
@@ -104,15 +113,17 @@ fn output(planned: Planned, work: &Work<'_>, cut: Cut, style: Style) -> Output {
     Output { planned: Some(planned), fields, ..Output::whole() }
 }
 
-fn of_sound(settings: &Settings, spans: Vec<Span>, style: Style, duration: Option<f64>) -> Vec<Output> {
+fn of_sound(settings: &Settings, spans: Vec<Span>, style: Style, duration: Option<f64>) -> Vec<Vec<Output>> {
     let end = duration.unwrap_or(f64::INFINITY);
-    let inside = spans.into_iter().filter(|span| span.0 < end).map(|span| (span.0, span.1.min(end)));
-    let pieces = inside.flat_map(|span| settings.rules().split(span));
     let output = |(start, end): Span| {
         let clips = json!([[style.write(tidy(start)), style.write(tidy(end))]]);
         Output { seconds: (start, end), fields: Fields::from_iter([("clips".to_owned(), clips)]), ..Output::whole() }
     };
-    pieces.map(output).collect()
+    let made = |(start, stop): Span| match start < end {
+        true => settings.rules().split((start, stop.min(end))).into_iter().map(output).collect(),
+        false => Vec::new(),
+    };
+    spans.into_iter().map(made).collect()
 }
 
 /// Microseconds are enough, and print short.
