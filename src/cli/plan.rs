@@ -94,7 +94,6 @@ fn describe(summary: &PlanSummary) -> String {
             text += &format!("{}\n", input.path);
         }
         text += &format!("{} tars become one shard each; samples are counted as each is opened\n", summary.shards);
-        text += "passes: members copied as they are (no decode, no encode)\n";
         return text;
     }
     for input in &summary.inputs {

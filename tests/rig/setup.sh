@@ -3,7 +3,7 @@
 #
 #   setup.sh [build] [demo] [slurm] [test] [lint]      groups; default: build demo slurm test
 #
-# Debian 12/13 and Ubuntu 22.04/24.04, as root or with sudo. Elsewhere it prints the packages' names and stops with 3;
+# Debian 12/13 and Ubuntu 24.04 (FFmpeg 5.1 or newer), as root or with sudo. Elsewhere it prints the packages' names and stops with 3;
 # with CLIPMILL_SKIP_PACKAGES=1 it takes the system's packages for granted and goes on.
 set -euo pipefail
 
@@ -54,7 +54,7 @@ known_system() {
     [ -r /etc/os-release ] && command -v apt-get dpkg-query >/dev/null || return 1
     # shellcheck source=/dev/null
     case $(. /etc/os-release && echo "$ID-${VERSION_ID:-}") in
-    debian-12* | debian-13* | ubuntu-22.04 | ubuntu-24.04) ;;
+    debian-12* | debian-13* | ubuntu-24.04) ;;
     *) return 1 ;;
     esac
 }
