@@ -27,8 +27,6 @@ pub struct Edit {
 pub enum Images {
     First,
     Keyframes,
-    /// One where each subtitle starts.
-    Subtitles,
 }
 
 impl Edit {

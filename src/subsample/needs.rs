@@ -28,6 +28,4 @@ pub enum Cut {
     Copy,
     /// Frames are encoded again: clips have exactly the frames that were asked for.
     Encode,
-    /// Whole groups of pictures are copied, the edges encoded.
-    Smart,
 }

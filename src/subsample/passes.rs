@@ -31,8 +31,6 @@ pub enum Work {
     None,
     Copy,
     Encode,
-    /// Copied but for the edges, which are encoded.
-    Smart,
 }
 
 impl Passes {
@@ -45,8 +43,9 @@ impl Passes {
             (None, ..) => Work::None,
             (Some(_), true, _) => Work::Encode,
             (Some(_), false, Cut::Encode) if clips => Work::Encode,
-            (Some(_), false, Cut::Smart) if clips => Work::Smart,
             _ if clips => Work::Copy,
+            // The sound of the video's own file changes, so a new file is made.
+            _ if needs.resample && recipe.formats.separate_audio().is_none() => Work::Copy,
             _ => Work::None,
         };
         let audio = match (&recipe.formats.audio, recipe.formats.separate_audio()) {
@@ -73,7 +72,7 @@ impl Passes {
 
     /// How often a video is decoded, if not every frame of it.
     pub fn decodes(&self) -> u32 {
-        let for_outputs = matches!(self.video, Work::Encode | Work::Smart) || self.images;
+        let for_outputs = self.video == Work::Encode || self.images;
         u32::from(self.watches || for_outputs) + u32::from(self.watches_first && for_outputs)
     }
 }
@@ -90,14 +89,13 @@ impl fmt::Display for Passes {
         }];
         parts.push(match self.video {
             Work::Encode => format!("1 encode per {unit}"),
-            Work::Smart => format!("only the edges of each {unit} encoded"),
             Work::Copy => format!("video copied per {unit}"),
             Work::None if self.keeps_media => "media kept as it is".to_owned(),
             Work::None => "no video".to_owned(),
         });
         match self.audio {
             Work::Copy => parts.push("audio copied".to_owned()),
-            Work::Encode | Work::Smart => parts.push("audio encoded".to_owned()),
+            Work::Encode => parts.push("audio encoded".to_owned()),
             Work::None => {}
         }
         if self.images {

@@ -67,3 +67,20 @@ fn no_format_is_metadata_alone() {
     assert!(sample.members.is_empty());
     assert_eq!(sample.meta["video_metadata"]["streams"][0]["width"], 96);
 }
+
+#[test]
+fn sound_in_the_videos_own_file_changes_and_its_pictures_do_not() {
+    let lab = Lab::new();
+    lab.long();
+    let table = lab.table(&["long.mp4"]);
+    let made = lab.run(&table, "{AudioRateSubsampler: {args: {sample_rate: 16000, n_audio_channels: 1}}}", &[]);
+    let file = lab.member(&made["00000000"], "mp4");
+    let shown = |stream: &str, entries: &str| {
+        let mut command = std::process::Command::new("ffprobe");
+        command.args(["-v", "error", "-select_streams", stream, "-show_entries", entries, "-of", "csv=p=0"]).arg(&file);
+        String::from_utf8(command.output().unwrap().stdout).unwrap().trim().to_owned()
+    };
+    assert_eq!(shown("a:0", "stream=codec_name,sample_rate,channels"), "aac,16000,1");
+    assert_eq!(shown("v:0", "stream=codec_name,nb_frames"), "h264,500");
+    assert_eq!(made["00000000"].meta["clip"]["cut"], "copied");
+}

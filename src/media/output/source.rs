@@ -53,11 +53,6 @@ impl Streams {
         is_usual && super::muxer::holds(extension, parameters.id())
     }
 
-    /// The same for the pictures.
-    pub fn video_fits(&self, extension: &str) -> bool {
-        self.video.as_ref().is_some_and(|(_, parameters, _)| super::muxer::holds(extension, parameters.id()))
-    }
-
     /// The stream that holds the sound, and its time base.
     pub fn sound(&self) -> Option<(usize, Rational)> {
         self.sound.as_ref().map(|(index, _, time_base)| (*index, *time_base))

@@ -50,11 +50,6 @@ impl Frames {
         keys
     }
 
-    /// Number of frames within.
-    pub fn count(&self, start: i64, end: i64) -> usize {
-        self.times.partition_point(|time| *time < end) - self.times.partition_point(|time| *time < start)
-    }
-
     /// When the first frame at or after a time is shown, or the end: where the frame before it ends.
     fn after(&self, time: i64) -> i64 {
         self.times.get(self.times.partition_point(|own| *own < time)).copied().unwrap_or(self.end)
@@ -79,7 +74,7 @@ pub fn plan(frames: &Frames, piece: Span, cut: Cut) -> Option<Planned> {
         return None;
     }
     match cut {
-        Cut::Encode | Cut::Smart => Some(Planned { start, end, asked: piece }),
+        Cut::Encode => Some(Planned { start, end, asked: piece }),
         Cut::Copy => {
             let (start, end) = copied(&frames.packets, start, end)?;
             Some(Planned { start, end: frames.after(end), asked: piece })

@@ -103,7 +103,6 @@ impl Output {
     pub fn note(&mut self, video: &StreamSummary, work: &Work<'_>, start: f64, meta: &Fields) {
         let cut = match work.passes.video {
             How::Copy => "copied",
-            How::Smart => "smart",
             _ => "encoded",
         };
         let before = meta.get("clip").filter(|_| self.planned.is_none());
@@ -131,9 +130,7 @@ fn video(work: &Work<'_>, extension: &str) -> VideoSpec {
     match work.passes.video {
         How::None => VideoSpec::None,
         How::Copy => VideoSpec::Copy,
-        How::Encode | How::Smart => {
-            VideoSpec::Encode { graph: work.edit.graph(), codec: work.recipe.encoding.video(extension) }
-        }
+        How::Encode => VideoSpec::Encode { graph: work.edit.graph(), codec: work.recipe.encoding.video(extension) },
     }
 }
 
