@@ -5,6 +5,7 @@
 //! `--patience SECONDS` for each operation, `--hold SECONDS` before the end, `--settle` before that. Cargo puts the helper into another folder:
 //! name it in CLIPMILL_MPI_HELPER.
 
+use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -38,9 +39,9 @@ fn run() -> Result<u8, Problem> {
     let patience = Duration::from_secs(number("--patience")?.unwrap_or(20).into());
     let (placement, session, warnings) = cluster::detect(flags, mode, None)?;
     for warning in warnings {
-        eprintln!("warning: {warning}");
+        tell(&format!("warning: {warning}"));
     }
-    eprintln!("{placement}");
+    tell(&placement.to_string());
     println!("{}", serde_json::to_string(&placement)?);
     let Some(mut session) = session else { return Ok(code) };
     if let Err(error) = talk(&mut session, placement.rank, patience) {
@@ -53,6 +54,11 @@ fn run() -> Result<u8, Problem> {
     let agreed = session.finish(code, patience);
     println!("rank {}: agreed on {agreed}", placement.rank);
     Ok(agreed)
+}
+
+/// A line on stderr in one write: the ranks share it, and `eprintln!` writes piece by piece.
+fn tell(line: &str) {
+    let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
 }
 
 fn talk(session: &mut MpiSession, rank: u32, patience: Duration) -> Result<(), Problem> {

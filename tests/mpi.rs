@@ -103,7 +103,7 @@ fn the_mpirun_of_another_library_gives_ranks_and_one_warning() {
     let ran = run(mpirun("mpirun.mpich", 4).arg(example("placement")));
     assert_eq!((ran.code, ran.ranks()), (Some(0), FOUR.to_vec()), "{}", ran.stderr);
     let warnings = ran.warnings();
-    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert_eq!(warnings.len(), 1, "{}", ran.stderr);
     for part in ["sees itself alone", "launcher started 4 processes", "use the mpirun of Open MPI"] {
         assert!(warnings[0].contains(part), "{}", warnings[0]);
     }

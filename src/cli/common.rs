@@ -51,14 +51,19 @@ impl From<Exit> for ExitCode {
 /// Loads a configuration; prints what is wrong with it.
 pub fn load(given: &Given) -> Result<Loaded, Exit> {
     given.load().map_err(|error| {
-        eprintln!("{}", error.render(colour()));
+        tell(&error.render(colour()));
         Exit::Usage
     })
 }
 
 /// Prints an error the way all commands do.
 pub fn complain(error: &dyn std::error::Error) {
-    eprintln!("error: {error}");
+    tell(&format!("error: {error}"));
+}
+
+/// A line on stderr in one write: ranks share it, and `eprintln!` writes piece by piece, into each other's lines.
+pub fn tell(line: &str) {
+    let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
 }
 
 /// Writes results to stdout. A closed pipe is the reader's choice, not an error.
@@ -76,7 +81,7 @@ pub fn try_print(text: &str) -> Result<bool, Exit> {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
         Err(error) => {
-            eprintln!("error: cannot write to stdout: {error}");
+            tell(&format!("error: cannot write to stdout: {error}"));
             Err(Exit::Failure)
         }
     }

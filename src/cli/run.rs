@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use indicatif::MultiProgress;
 
-use super::common::{Exit, complain, load};
+use super::common::{Exit, complain, load, tell};
 use super::config::Given;
 use crate::cluster::{self, MpiSession, Placement, Stop, deadline, signals};
 use crate::config::{Config, Loaded};
@@ -102,6 +102,6 @@ fn failure(error: &cluster::ClusterError) -> Exit {
 }
 
 fn usage(text: &str) -> Exit {
-    eprintln!("{text}");
+    tell(text);
     Exit::Usage
 }
