@@ -12,13 +12,13 @@ use super::rank::{Ending, Rank, Work, slots};
 use super::{JobError, plan};
 use crate::cluster::{MpiSession, Placement, Stop, open_files};
 use crate::config::{Config, IncrementalMode, InputFormat};
-use crate::fetch::Fetcher;
+use crate::fetch::{self, Fetcher};
 use crate::ledger::storage::{LocalStorage, Storage};
 use crate::ledger::{Ledger, Mode, Options, Owner, Plan};
 use crate::sample::{Budget, hex};
 use crate::sink::stats::Writer;
 use crate::sink::{SampleFormat, ShardContext};
-use crate::subsample::{ClipSource, Formats, Recipe};
+use crate::subsample::{ClipSource, Formats, Passes, Recipe};
 use crate::telemetry::{FailureLog, JobCount, Progress, Reporter};
 
 /// How long ranks wait for rank 0's plan. Long tables take minutes; a rank 0 that dies ends the wait earlier.
@@ -197,14 +197,13 @@ fn feeder(
              allows no more; raise it with `ulimit -Hn`"
         );
     }
-    #[cfg(not(feature = "media"))]
-    let _ = recipe;
+    let options = fetch::Options { in_place: reads_in_place(recipe), ..fetch::Options::default() };
     let budget = Budget::new(config.distribution.memory_budget);
     let scratch = Arc::new(placement.scratch.clone());
     Ok(Feeder {
         #[cfg(feature = "media")]
         mill: super::mill::Mill::new(config, recipe, placement, budget.clone())?,
-        fetcher: Fetcher::new(&config.reading, threads, placement.world, budget, scratch)?,
+        fetcher: Fetcher::with_options(&config.reading, threads, placement.world, budget, scratch, options)?,
         slots: slots(threads),
         window: room.ahead,
         format: SampleFormat::new(plan.columns()),
@@ -214,6 +213,11 @@ fn feeder(
         progress: Arc::clone(progress),
         failures: FailureLog::default(),
     })
+}
+
+/// Whether workers make all that is kept: then a file of this machine need not be copied into memory for them.
+fn reads_in_place(recipe: &Recipe) -> bool {
+    cfg!(feature = "media") && !recipe.is_idle() && !Passes::of(recipe).keeps_media
 }
 
 /// The extension of the one media member that a download makes.

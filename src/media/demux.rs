@@ -127,6 +127,8 @@ fn find_streams(input: &mut Input, limits: &Limits, log: &LogCapture) -> Result<
             let mut one = Dictionary::new();
             one.set("max_pixels", &max_pixels);
             one.set("threads", "1");
+            // Pictures are decoded for what their headers tell; nobody sees them.
+            one.set("skip_loop_filter", "all");
             // SAFETY: handed to FFmpeg below and freed right after it.
             unsafe { one.disown() }
         })
