@@ -20,6 +20,9 @@ pub use within::Within;
 /// The language of subtitles that do not say theirs (BCP 47: undetermined).
 pub const UNKNOWN_LANGUAGE: &str = "und";
 
+/// `{"problem": WHAT}` in a language's place: whoever read it found it unusable.
+pub const PROBLEM: &str = "problem";
+
 /// Cues of a sample, at most, in all languages together: a day of talk has fewer. Each may become a clip.
 const MAX_CUES: usize = 50_000;
 

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::roll::Roll;
 use super::text::plain;
 use super::webvtt::{is_webvtt, read_webvtt};
-use super::{Cue, Subtitles, UNKNOWN_LANGUAGE};
+use super::{Cue, PROBLEM, Subtitles, UNKNOWN_LANGUAGE};
 use crate::subsample::clips::literal;
 use crate::subsample::clips::parse::time;
 
@@ -66,7 +66,10 @@ fn one(found: &mut Subtitles, language: &str, stored: &Value) {
                 }
             }
         }
-        _ => roll.drop_for(|| "a language is no list of {start, end, lines}".to_owned()),
+        other => {
+            let known = other.get(PROBLEM).and_then(Value::as_str);
+            roll.drop_for(|| known.unwrap_or("a language is no list of {start, end, lines}").to_owned());
+        }
     }
     roll.finish(language);
 }

@@ -5,6 +5,9 @@ use serde_json::{Map, Value, json};
 use super::{Cue, Track};
 use crate::subsample::clips::{Span, Style};
 
+/// JSON around the text of one cue.
+const ENTRY_BYTES: usize = 80;
+
 /// Finds what is said within any span of a video.
 pub struct Within<'a> {
     languages: Vec<Language<'a>>,
@@ -38,9 +41,10 @@ impl<'a> Within<'a> {
         Self { languages: tracks.iter().map(language).collect() }
     }
 
-    /// How many cues, in all languages, [`Self::clip_subtitles`] has to look at.
-    pub fn count(&self, clip: Span) -> usize {
-        self.languages.iter().map(|language| language.around(clip).len()).sum()
+    /// How large [`Self::clip_subtitles`] may become, about.
+    pub fn bytes(&self, clip: Span) -> usize {
+        let of = |(cue, _): &(&Cue, f64)| ENTRY_BYTES + cue.lines.iter().map(String::len).sum::<usize>();
+        self.languages.iter().flat_map(|language| language.around(clip)).map(of).sum()
     }
 
     /// The field `clip_subtitles`: `[{start, end, lines: {language: [line]}}]` by start. Times are `HH:MM:SS.mmm` from the
@@ -150,6 +154,7 @@ mod tests {
         };
         assert_eq!(text((1.0, 2.0)), ["all", "speak"]);
         assert_eq!(text((8.0, 10.0)), ["all"]);
-        assert_eq!((within.count((8.0, 10.0)), within.count((9.0, 10.0)), within.count((0.0, 1.2))), (3, 0, 1));
+        assert_eq!(within.bytes((9.0, 10.0)), 0);
+        assert_eq!(within.bytes((0.0, 1.2)), ENTRY_BYTES + 3);
     }
 }
