@@ -60,9 +60,9 @@ impl Cue {
         self.end.min(end) - self.start.max(start)
     }
 
-    /// All that is shown, as one text.
+    /// All that is shown, as one line: where it is broken into rows, the screen was too narrow.
     pub fn text(&self) -> String {
-        self.lines.join("\n")
+        self.lines.join(" ")
     }
 }
 

@@ -19,8 +19,11 @@ const MAX_BYTES: usize = 32 << 20;
 pub fn needed(found: Option<Subtitles>) -> Result<Subtitles, Failure> {
     let what = match found {
         Some(found) if !found.tracks.is_empty() => return Ok(found),
+        Some(Subtitles { problem: Some(problem), dropped: ..=1, .. }) => {
+            format!("the subtitles cannot be used: {problem}")
+        }
         Some(Subtitles { problem: Some(problem), dropped, .. }) => {
-            format!("the subtitles cannot be used: of {dropped} lines or languages none is good; the first: {problem}")
+            format!("the subtitles cannot be used: {problem} (the first of {dropped} problems)")
         }
         Some(_) => "nothing is said in this clip".to_owned(),
         None => {
