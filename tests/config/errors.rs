@@ -224,6 +224,7 @@ distribution: {distributor: pyspark}
 }
 
 #[test]
+#[cfg(feature = "media")]
 fn subtitles_beside_what_they_do_not_go_with() {
     let table = "url_list: a.csv, save_additional_columns: [subtitles]";
     let yaml = format!(
@@ -242,7 +243,7 @@ fn subtitles_beside_what_they_do_not_go_with() {
     job.yaml:2:59: subsampling.FrameSubsampler.args.downsample_method: a job makes clips, or pictures of the subtitles' lines, not both
     job.yaml:2:59: subsampling.FrameSubsampler.args.downsample_method: a job makes clips, or pictures of the subtitles' lines, not both
     ");
-    insta::assert_snapshot!(refused(&format!("job: {{url_list: a.csv}}\nsubsampling: {{{pictures}}}\n"), &[]), @"
+    insta::assert_snapshot!(refused(format!("job: {{url_list: a.csv}}\nsubsampling: {{{pictures}}}\n"), &[]), @"
     job.yaml:2:59: subsampling.FrameSubsampler.args.downsample_method: no sample of this job can have subtitles
       |
     2 | subsampling: {FrameSubsampler: {args: {downsample_method: yt_subtitle}}}
