@@ -46,7 +46,7 @@ pub(super) fn check(config: &Config, found: &mut Found) {
         found.add(key, "this build has no media rooms", "build with the feature `media`");
     }
     let columns = &config.job.save_additional_columns;
-    // Else every sample would fail, after all of them were fetched.
+    // Else every sample would fail, after all of them were fetched. A fetcher that brings subtitles ends this.
     if config.job.input_format != InputFormat::Webdataset && !columns.iter().any(|column| column == FIELD) {
         let help = format!(
             "a table has to have a column `{FIELD}` (WebVTT or JSON), named in job.save_additional_columns; tars bring \

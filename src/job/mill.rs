@@ -149,8 +149,8 @@ impl Mill {
             others.retain(|member| !is_media(&member.extension));
         }
         let is_apart = is_video(&media.extension) && others.iter().any(|member| is_sound(&member.extension));
-        let cuts = self.pieces.is_some_and(|pieces| pieces != ClipSource::SubtitleFrames);
-        if is_apart && (cuts || self.resamples) {
+        let makes_media = self.pieces != Some(ClipSource::SubtitleFrames);
+        if is_apart && makes_media && (self.pieces.is_some() || self.resamples) {
             let what = "the sample's sound is a member of its own, which cannot be cut or resampled together with its \
                         pictures: do that in the job that takes the sound out of the video";
             return Ok(vec![failed(sample, Failure::new(FailureClass::NoAudio, what))]);
@@ -181,10 +181,10 @@ impl Mill {
         Ok(outputs)
     }
 
-    /// The subtitles beside the media, where the sample's own fields have none.
+    /// The subtitles beside the media, where they matter.
     async fn sidecars(&self, meta: &Map<String, Value>, others: &[Member]) -> Result<Option<Value>, MillError> {
         let found = sidecars::of(others);
-        if found.is_empty() || subtitles::has_stored(meta) {
+        if found.is_empty() || !subtitles::asks_for_members(meta) {
             return Ok(None);
         }
         let read = blocking(move || sidecars::read(found)).await;

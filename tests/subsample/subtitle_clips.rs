@@ -106,6 +106,9 @@ fn tars_with_stored_subtitles_and_members_beside_the_media() {
             ("3.mp4", File("long.mp4")),
             ("4.json", Text(meta("4", &json!({})))),
             ("4.mp4", File("long.mp4")),
+            ("5.json", Text(meta("5", &json!({"subtitles": {"en": [], "fr": "404"}})))),
+            ("5.mp4", File("long.mp4")),
+            ("5.en.vtt", vtt("instead")),
         ],
     );
     let made = job(&lab, &input, CLIPS, "out");
@@ -116,7 +119,8 @@ fn tars_with_stored_subtitles_and_members_beside_the_media() {
             ("0_00001", "again"),
             ("1_00000", "daneben"),
             ("2_00000", "no json"),
-            ("3_00000", "old shape")
+            ("3_00000", "old shape"),
+            ("5_00000", "instead")
         ]
     );
     assert_eq!(
@@ -173,4 +177,36 @@ fn chains_of_jobs() {
     let said = json!([{"start": "00:00:00.000", "end": "00:00:01.000", "lines": {"und": ["Hello & welcome"]}}]);
     assert_eq!(cut["c_00000"].meta["clip_subtitles"], said, "clips by a column say what is said in them, too");
     assert_eq!(cut["c_00001"].meta["clip_subtitles"][0]["end"], "00:00:00.200");
+}
+
+/// Sound alone is cut, too, and clips can be chosen by what is said in them.
+#[test]
+fn sound_alone_and_filters() {
+    let lab = Lab::new();
+    lab.long();
+    lab.make("sound.m4a", "-i long.mp4 -vn -c:a copy");
+    let lines =
+        "WEBVTT\n\n00:01.000 --> 00:02.000\none\n\n00:02.500 --> 00:04.000\ntwo\n\n00:04.000 --> 00:05.000\nthree\n";
+    let table = table(&lab, &[("long.mp4", lines), ("sound.m4a", lines)]);
+    let config = CLIPS.replace("{storage", "{job: {encode_formats: {audio: m4a}}, storage");
+    let config =
+        config.replace("subsampling: {", "subsampling: {FilterSubsampler: {args: {expression: \"'e' in caption\"}}, ");
+    let made = job(&lab, &table, &config, "out");
+    let of =
+        |key: &str| (made[key].meta["status"].as_str().unwrap(), made[key].text("txt"), made[key].extensions().len());
+    for key in ["00000000", "00000001"] {
+        let found = ["0", "1", "2"].map(|n| format!("{key}_0000{n}"));
+        let found: Vec<_> = found.iter().map(|key| of(key)).collect();
+        assert_eq!(found, [("success", "one", 2), ("filtered", "two", 1), ("success", "three", 2)], "{key}");
+    }
+    let said = json!([{"start": "00:00:00.000", "end": "00:00:01.000", "lines": {"und": ["three"]}}]);
+    assert_eq!(made["00000001_00002"].meta["clip_subtitles"], said);
+    let again = job(
+        &lab,
+        &lab.path("out/00000.tar"),
+        &CLIPS.replace("{storage", "{job: {encode_formats: {audio: m4a}}, storage"),
+        "again",
+    );
+    assert_eq!(again["00000001_00002_00000"].meta["clips"][0][0], "00:00:00.000");
+    assert_eq!(again["00000001_00002_00000"].text("txt"), "three");
 }

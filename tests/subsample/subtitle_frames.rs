@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::json;
 
-use crate::lab::{Lab, Sample};
+use crate::lab::{Lab, Sample, ffprobe};
 use crate::subtitle_lab::Member::{File, Text};
 use crate::subtitle_lab::{CLIPS, PICTURES, failures, job, table, tar, texts};
 
@@ -104,4 +104,29 @@ fn pictures_of_stored_samples_and_of_clips() {
         line("v_00001_00000_0000", "00:00:00.000", "c"),
     ];
     assert_eq!(found(&made), want);
+}
+
+/// A line whose frame does not decode has no picture, and is counted; none is shown the frame of another time.
+#[test]
+fn frames_that_do_not_decode() {
+    let lab = Lab::new();
+    lab.make("a.mp4", "-f lavfi -i testsrc2=d=6:s=96x64:r=25 -preset ultrafast -g 50 -bf 0 -sc_threshold 0");
+    let packets = ffprobe(&lab.path("a.mp4"), "-select_streams v -show_packets");
+    let number = |packet: &serde_json::Value, name: &str| packet[name].as_str().unwrap().parse::<f64>().unwrap();
+    let mut bytes = std::fs::read(lab.path("a.mp4")).unwrap();
+    for packet in packets["packets"].as_array().unwrap() {
+        let (time, at, len) =
+            (number(packet, "pts_time"), number(packet, "pos") as usize, number(packet, "size") as usize);
+        if (2.0..4.0).contains(&time) {
+            bytes[at..at + len].fill(0);
+        }
+    }
+    lab.write("a.mp4", bytes);
+    let lines = "WEBVTT\n\n00:01.000 --> 00:02.000\nbefore\n\n00:03.000 --> 00:04.000\ninside\n\n00:05.000 --> 00:06.000\nafter\n";
+    let made = job(&lab, &table(&lab, &[("a.mp4", lines)]), PICTURES, "out");
+    let found: Vec<_> = made.values().map(|one| (&one.meta["frame_subtitle"], &one.meta["clips_dropped"])).collect();
+    assert_eq!(found, [(&json!("before"), &json!(1)), (&json!("after"), &json!(1))]);
+    let only = "WEBVTT\n\n00:03.000 --> 00:04.000\ninside\n";
+    let made = job(&lab, &table(&lab, &[("a.mp4", only)]), PICTURES, "none");
+    assert_eq!(failures(&made)[0].1, "not_decodable");
 }

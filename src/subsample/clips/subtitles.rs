@@ -13,7 +13,7 @@ mod within;
 
 use super::{Span, Spans, Style};
 
-pub use find::{DROPPED, FIELD, WITHIN, find, has_stored};
+pub use find::{DROPPED, FIELD, WITHIN, asks_for_members, find};
 pub use read::read;
 pub use within::Within;
 

@@ -41,16 +41,9 @@ pub fn find(meta: &Fields) -> Option<Subtitles> {
     unusable
 }
 
-/// Whether the fields hold subtitles already, so that members need not be read for them.
-pub fn has_stored(meta: &Fields) -> bool {
-    let is_some = |value: &Value| match value {
-        Value::Null => false,
-        Value::Object(languages) => languages.values().any(|language| !language.is_null()),
-        Value::Array(list) => !list.is_empty(),
-        Value::String(text) => !text.trim().is_empty(),
-        Value::Bool(_) | Value::Number(_) => true,
-    };
-    clip(meta).is_some() || of_site(meta).is_some_and(is_some)
+/// Whether `.vtt` members beside the media matter, so that they have to be read.
+pub fn asks_for_members(meta: &Fields) -> bool {
+    clip(meta).is_none() && meta.get(FIELD).is_none_or(Value::is_null)
 }
 
 fn clip(meta: &Fields) -> Option<&Vec<Value>> {
@@ -139,16 +132,10 @@ mod tests {
     }
 
     #[test]
-    fn members_are_read_only_where_nothing_is_stored() {
-        let has = |meta: Value| has_stored(meta.as_object().unwrap());
-        assert!(has(json!({"yt_meta_dict": {"subtitles": {"en": []}}})));
-        assert!(has(json!({"clip_subtitles": []})));
-        for none in [
-            json!({}),
-            json!({"yt_meta_dict": {"subtitles": {"en": null}}}),
-            json!({"yt_meta_dict": {"subtitles": {}}}),
-        ] {
-            assert!(!has(none));
-        }
+    fn members_are_read_where_they_matter() {
+        let asks = |meta: Value| asks_for_members(meta.as_object().unwrap());
+        assert!(asks(json!({"yt_meta_dict": {"subtitles": "rubbish"}, "subtitles": null})));
+        assert!(!asks(json!({"clip_subtitles": []})));
+        assert!(!asks(json!({"subtitles": ""})));
     }
 }
