@@ -49,7 +49,7 @@ fn each_line_is_a_picture_and_a_sample() {
         let sample = &made[key];
         assert_eq!(sample.extensions(), ["jpg"], "the video would be stored with each line");
         assert_eq!((&sample.meta["clips_dropped"], &sample.meta["subtitles_dropped"]), (&json!(1), &json!(1)));
-        assert_eq!(nearest(&lab, sample, frame - 2..(frame + 3).min(500)), frame, "{key}");
+        assert_eq!(nearest(&lab, sample, frame - 1..(frame + 2).min(500)), frame, "{key}");
     }
     let config = "{storage: {captions_are_subtitles: true}, subsampling: {FrameSubsampler: {args: {downsample_method: \
                   yt_subtitle}}, ResolutionSubsampler: {args: {video_size: 32, resize_mode: scale}}}}";

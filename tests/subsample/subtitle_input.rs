@@ -54,7 +54,13 @@ fn tens_of_thousands_of_lines() {
     let far = &made["0_00000"].meta;
     assert_eq!((&far["clips_dropped"], &far["subtitles_dropped"]), (&json!(49_999), &json!(10_001)));
     let found = failures(&made);
-    assert!(found.len() == 1 && found[0].2.contains("the clips would have more than"), "{found:?}");
+    assert!(found.len() == 1 && found[0].2.contains("the outputs would have more than"), "{found:?}");
+
+    let meta = json!({"cut": vec![[0.0, 1.0]; 6]}).to_string();
+    let input = tar(&lab, &[("0.json", Text(meta)), ("0.mp4", File("a.mp4")), ("0.vtt", File("long.vtt"))]);
+    let made = job(&lab, &input, "{job: {clip_col: cut}, subsampling: {ClippingSubsampler: {args: {}}}}", "cut");
+    let meta = &made["0_00005"].meta;
+    assert_eq!((&meta["clip_subtitles"], &meta["subtitles_dropped"]), (&json!([]), &json!(60_001)));
 }
 
 #[test]

@@ -8,9 +8,9 @@ use crate::sample::{Failure, FailureClass};
 use crate::subsample::clips::subtitles::{Cue, DROPPED, Subtitles, WITHIN, Within};
 use crate::subsample::clips::{Planned, Style};
 
-/// Bytes of text that the outputs of one sample may have together. Where lines and clips overlap one another, each clip
-/// has all of them.
-const MAX_BYTES: usize = 32 << 20;
+/// Bytes of text that the outputs of one sample may have together, so that they fit a message to the rank. Where lines and
+/// clips overlap one another, each clip has all of them.
+const MAX_BYTES: usize = 16 << 20;
 
 /// The subtitles of a sample that must have some.
 ///
@@ -38,21 +38,23 @@ pub fn needed(found: Option<Subtitles>) -> Result<Subtitles, Failure> {
 /// its line, which is its caption.
 ///
 /// # Errors
-/// `no_subtitles`: there is too much of it.
+/// `no_subtitles`: there is too much of it. Clips that come from elsewhere go without, and it is counted as dropped.
 pub fn add(clips: &mut [(usize, Output)], said: &Subtitles, work: &Work<'_>, captions: bool) -> Result<(), Failure> {
     let within = Within::new(&said.tracks);
     let mut bytes = 0;
-    for (line, clip) in clips {
+    for (line, clip) in clips.iter_mut() {
         let span = match clip.planned {
             Some(Planned { start, end, .. }) => (work.frames.seconds(start), work.frames.seconds(end)),
             None => clip.seconds,
         };
         let caption = said.first().get(*line).filter(|_| captions).map(Cue::text);
         bytes += within.bytes(span) + caption.as_ref().map_or(0, String::len);
+        if bytes > MAX_BYTES && captions {
+            return Err(too_much());
+        }
         if bytes > MAX_BYTES {
-            let what =
-                format!("the subtitles cannot be used: the clips would have more than {MAX_BYTES} bytes of text");
-            return Err(Failure::new(FailureClass::NoSubtitles, what));
+            leave_out(clips, said);
+            return Ok(());
         }
         clip.fields.insert(WITHIN.into(), within.clip_subtitles(span));
         clip.fields.insert(DROPPED.into(), said.dropped.into());
@@ -63,10 +65,23 @@ pub fn add(clips: &mut [(usize, Output)], said: &Subtitles, work: &Work<'_>, cap
     Ok(())
 }
 
+fn too_much() -> Failure {
+    let what = format!("the subtitles cannot be used: the outputs would have more than {MAX_BYTES} bytes of text");
+    Failure::new(FailureClass::NoSubtitles, what)
+}
+
+fn leave_out(clips: &mut [(usize, Output)], said: &Subtitles) {
+    let lines: usize = said.tracks.iter().map(|track| track.cues.len()).sum();
+    for (_, clip) in clips {
+        clip.fields.insert(WITHIN.into(), json!([]));
+        clip.fields.insert(DROPPED.into(), (said.dropped + lines).into());
+    }
+}
+
 /// One output of one frame for each line: the first frame at or after the line's start.
 ///
 /// # Errors
-/// `no_subtitles`: no line lies within the video.
+/// `no_subtitles`: no line lies within the video, or there is too much text.
 pub fn frames(work: &Work<'_>, said: &Subtitles) -> Result<Vec<Output>, Failure> {
     let output = |cue: &Cue| {
         let time = work.frames.picture(cue.start)?;
@@ -82,6 +97,10 @@ pub fn frames(work: &Work<'_>, said: &Subtitles) -> Result<Vec<Output>, Failure>
         let planned = Planned { start: time, end: time + 1, asked: (cue.start, cue.end) };
         Some(Output { planned: Some(planned), fields, ..Output::whole() })
     };
+    // It may stand there twice, also as the caption.
+    if said.first().iter().map(|cue| cue.text().len()).sum::<usize>() > MAX_BYTES / 2 {
+        return Err(too_much());
+    }
     let mut outputs: Vec<Output> = said.first().iter().filter_map(output).collect();
     let count = said.first().len();
     if outputs.is_empty() {
