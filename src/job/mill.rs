@@ -1,5 +1,7 @@
 //! Fetched media through the rank's workers.
 
+use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,21 +9,27 @@ use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 
 use super::JobError;
+use super::rank::blocking;
+use super::sidecars;
 use super::tars::{is_media, is_sound, is_video};
 use crate::cluster::Placement;
 use crate::config::{self, Config};
 use crate::mill::{Answer, Limits, MillError, Output, Pool, PoolOptions, Request};
 use crate::sample::{Budget, Column, Failure, FailureClass, Payload, Status};
 use crate::sink::{Member, OutputSample};
-use crate::subsample::Recipe;
+use crate::subsample::clips::subtitles;
+use crate::subsample::{ClipSource, Formats, Recipe};
 
 /// The rank's workers, and what each sample goes through.
 pub struct Mill {
     pool: Pool,
     recipe: Value,
     fields: Vec<Column>,
-    /// Clips get keys of their own.
-    clips: bool,
+    /// Clips and pictures get keys of their own.
+    pieces: Option<ClipSource>,
+    /// What is said in a piece is its text.
+    captions: bool,
+    scratch: PathBuf,
     resamples: bool,
     keeps_media: bool,
     /// Samples with a worker, and those that wait for one so that none is ever idle. The others wait as fetches.
@@ -73,9 +81,11 @@ impl Mill {
             pool,
             recipe: serde_json::to_value(recipe).map_err(|error| JobError::Task { what: error.to_string() })?,
             fields: recipe.fields(),
-            clips: recipe.clips.is_some(),
+            pieces: recipe.clips,
+            captions: recipe.captions_are_subtitles,
+            scratch: placement.scratch.clone(),
             resamples: recipe.needs().resample,
-            keeps_media: !config.job.encode_formats.is_empty(),
+            keeps_media: recipe.formats != Formats::default(),
             queue: Semaphore::new(workers as usize * 2),
         }))
     }
@@ -100,12 +110,24 @@ impl Mill {
         whole: &OutputSample,
         media: Payload,
     ) -> Result<Processed, MillError> {
-        let request = Request { media, recipe: self.recipe.clone(), meta: whole.meta.clone() };
+        self.make(whole, media, whole.meta.clone()).await
+    }
+
+    /// As [`Self::process`]; the worker sees `meta`, which may hold more than goes into the outputs.
+    async fn make(
+        &self,
+        whole: &OutputSample,
+        media: Payload,
+        meta: Map<String, Value>,
+    ) -> Result<Processed, MillError> {
+        let request = Request { media, recipe: self.recipe.clone(), meta };
         let Answer { outputs, failure, .. } = self.pool.run(request).await?;
         if let Some(failure) = failure {
             return Ok(Err(failure));
         }
-        let outputs = outputs.into_iter().enumerate().map(|(n, output)| self.output(whole, n, output));
+        let later = if outputs.len() > 1 { self.later(&whole.meta) } else { Map::new() };
+        let meta = |n| if n == 0 { whole.meta.clone() } else { later.clone() };
+        let outputs = outputs.into_iter().enumerate().map(|(n, output)| self.output(whole, meta(n), n, output));
         Ok(Ok(outputs.collect()))
     }
 
@@ -127,12 +149,23 @@ impl Mill {
             others.retain(|member| !is_media(&member.extension));
         }
         let is_apart = is_video(&media.extension) && others.iter().any(|member| is_sound(&member.extension));
-        if is_apart && (self.clips || self.resamples) {
+        let makes_media = self.pieces != Some(ClipSource::SubtitleFrames);
+        if is_apart && makes_media && (self.pieces.is_some() || self.resamples) {
             let what = "the sample's sound is a member of its own, which cannot be cut or resampled together with its \
                         pictures: do that in the job that takes the sound out of the video";
             return Ok(vec![failed(sample, Failure::new(FailureClass::NoAudio, what))]);
         }
-        let mut outputs = match self.process(place, &sample, media.payload).await? {
+        let mut meta = sample.meta.clone();
+        if self.pieces.is_some() {
+            if let Some(found) = self.sidecars(&sample.meta, &others).await? {
+                meta.insert(subtitles::FIELD.into(), found);
+            }
+            // Their times are not those of the pieces, which have `clip_subtitles`.
+            others.retain(|member| sidecars::language(&member.extension).is_none());
+        }
+        let made = self.make(&sample, media.payload, meta).await?;
+        drop(place);
+        let mut outputs = match made {
             Ok(outputs) => outputs,
             Err(failure) => return Ok(vec![failed(sample, failure)]),
         };
@@ -148,17 +181,53 @@ impl Mill {
         Ok(outputs)
     }
 
+    /// The subtitles beside the media, where they matter.
+    async fn sidecars(&self, meta: &Map<String, Value>, others: &[Member]) -> Result<Option<Value>, MillError> {
+        let found = sidecars::of(others);
+        if found.is_empty() || !subtitles::asks_for_members(meta) {
+            return Ok(None);
+        }
+        let read = blocking(move || sidecars::read(found)).await;
+        let read = read.map_err(|error| io::Error::other(error.to_string())).and_then(|read| read);
+        read.map(Some).map_err(|source| MillError::Handover { scratch: self.scratch.clone(), source })
+    }
+
+    /// The fields of pieces after the first. As video2dataset: the description of the whole video goes with the first, and
+    /// so do its subtitles.
+    fn later(&self, whole: &Map<String, Value>) -> Map<String, Value> {
+        let field = |(name, value): (&String, &Value)| {
+            let kept = match (name.as_str(), value) {
+                ("yt_meta_dict", Value::Null) => Value::Null,
+                ("yt_meta_dict", _) => Value::Object(Map::new()),
+                (subtitles::FIELD, Value::String(_) | Value::Array(_) | Value::Object(_)) => Value::Null,
+                (_, value) => value.clone(),
+            };
+            (name.clone(), kept)
+        };
+        match self.pieces {
+            Some(_) => whole.iter().map(field).collect(),
+            None => whole.clone(),
+        }
+    }
+
     /// Of a worker's fields only those that the recipe makes are taken over: it has read hostile bytes.
-    fn output(&self, whole: &OutputSample, n: usize, output: Output) -> OutputSample {
-        let mut meta = whole.meta.clone();
-        if self.clips {
-            meta.insert("key".into(), format!("{}_{n:05}", whole.key()).into());
-            // As video2dataset: the description of the whole video goes with its first clip.
-            if n > 0 && meta.get("yt_meta_dict").is_some_and(|value| !value.is_null()) {
-                meta.insert("yt_meta_dict".into(), Value::Object(Map::new()));
-            }
+    fn output(&self, whole: &OutputSample, mut meta: Map<String, Value>, n: usize, output: Output) -> OutputSample {
+        let number = match self.pieces {
+            None => None,
+            Some(ClipSource::SubtitleFrames) => Some(format!("{n:04}")),
+            Some(_) => Some(format!("{n:05}")),
+        };
+        if let Some(number) = number {
+            meta.insert("key".into(), format!("{}_{number}", whole.key()).into());
         }
         let mut made = output.meta;
+        let said = made.get("caption").and_then(Value::as_str).filter(|_| self.captions).map(str::to_owned);
+        // A caption of the whole video is not lost.
+        if let (Some(said), Some(Value::String(own))) = (&said, meta.get("caption"))
+            && said != own
+        {
+            meta.insert("input_caption".into(), own.clone().into());
+        }
         for field in &self.fields {
             if let Some(value) = made.remove(&field.name) {
                 meta.insert(field.name.clone(), value);
@@ -172,7 +241,7 @@ impl Mill {
             meta,
             status: output.status,
             failure: None,
-            text: whole.text.clone(),
+            text: said.or_else(|| whole.text.clone()),
             members: members.collect(),
         }
     }

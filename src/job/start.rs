@@ -161,21 +161,34 @@ fn runtime() -> Result<tokio::runtime::Runtime, JobError> {
 
 /// What every sample of this job goes through.
 pub fn recipe(config: &Config) -> Recipe {
+    let clips = clip_source(config);
     Recipe {
-        formats: Formats::new(&config.job.encode_formats),
+        // The whole media beside each of its pictures would be stored hundreds of times.
+        formats: match clips {
+            Some(ClipSource::SubtitleFrames) => Formats::default(),
+            _ => Formats::new(&config.job.encode_formats),
+        },
+        captions_are_subtitles: config.storage.captions_are_subtitles,
         steps: Recipe::steps(&config.subsampling),
-        clips: clip_source(config),
+        clips,
         // A table's column is called `clips` in samples, whatever its own name.
         clip_field: config.job.clip_col.clone().filter(|_| config.job.input_format == InputFormat::Webdataset),
         encoding: config.encoding.clone(),
     }
 }
 
-/// Where the spans of the clips come from. As in video2dataset, a column or the cuts; with neither, nothing is cut.
+/// Where the spans of the clips come from. As in video2dataset, a column, the cuts or the subtitles; with none of them,
+/// nothing is cut.
 fn clip_source(config: &Config) -> Option<ClipSource> {
     let cuts = config.subsampling.get("CutDetectionSubsampler");
     if cuts.and_then(|cuts| cuts.get("cuts_are_clips")).and_then(serde_json::Value::as_bool) == Some(true) {
         return Some(ClipSource::Cuts);
+    }
+    if config.takes_frames_at_subtitles() {
+        return Some(ClipSource::SubtitleFrames);
+    }
+    if config.storage.captions_are_subtitles {
+        return Some(ClipSource::Subtitles);
     }
     config.job.clip_col.as_ref().map(|_| ClipSource::Column)
 }
