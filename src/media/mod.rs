@@ -35,7 +35,7 @@ pub use limits::Limits;
 pub use log::{LogCapture, LogLines};
 pub use output::{
     AudioCodec, ClipFile, ClipSpec, ClipWriter, ImageFormat, SoundSpec, StreamSummary, Streams, VideoCodec, VideoSpec,
-    encode_image,
+    WARM_UP, encode_image, keep, share,
 };
 pub use packets::PacketInfo;
 pub use pass::{Action, Event, Pass, PassOptions, Stretch, select};
