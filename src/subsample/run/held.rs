@@ -43,8 +43,9 @@ impl Held {
     /// No clip begins before this second: the packets that none needs go.
     pub fn forget(&mut self, second: f64) {
         let Some((_, unit)) = self.stream else { return };
-        let is_old = |packet: &mut Packet| time(packet, unit).is_none_or(|time| time + WARM_UP < second);
-        while let Some(packet) = self.packets.pop_front_if(is_old) {
+        let is_old = |packet: &&Packet| time(packet, unit).is_none_or(|time| time + WARM_UP < second);
+        let count = self.packets.iter().take_while(is_old).count();
+        for packet in self.packets.drain(..count) {
             self.bytes -= packet.size() as u64;
         }
     }
