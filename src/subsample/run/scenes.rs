@@ -42,6 +42,7 @@ pub struct Scenes<'s> {
     /// Clips with all of their pictures.
     clips: Clips<'s>,
     made: Vec<Stretch>,
+    max_waiting: u64,
 }
 
 /// A piece of the running scene.
@@ -78,7 +79,14 @@ impl<'s> Scenes<'s> {
             sound: Held::new(sound),
             clips: Clips::new(source, None, sound, Vec::new()),
             made: Vec::new(),
+            max_waiting: MAX_WAITING,
         }))
+    }
+
+    /// With another limit for what waits, bytes.
+    #[cfg(test)]
+    pub fn with_max_waiting(self, max_waiting: u64) -> Self {
+        Self { max_waiting, ..self }
     }
 
     /// The stream whose packets it wants.
@@ -89,7 +97,7 @@ impl<'s> Scenes<'s> {
     /// A packet of sound. None: something is wrong, and it is better to make no clips here.
     pub fn packet(mut self, packet: &ffmpeg_next::Packet) -> Option<Self> {
         self.clips.packet(packet).ok()?;
-        if !self.sound.push(packet, MAX_WAITING)
+        if !self.sound.push(packet, self.max_waiting)
             && let Some(piece) = &mut self.piece
         {
             piece.writers = None;
@@ -174,7 +182,7 @@ impl<'s> Scenes<'s> {
         let sure = sure(&self.cutter, piece, second, self.work);
         let Some(writers) = &mut piece.writers else { return };
         let is_fed = writers.iter_mut().try_for_each(|(_, writer)| feed(writer, picture, pts, sure));
-        let is_full = writers.iter().any(|(_, writer)| writer.waiting_bytes() > MAX_WAITING);
+        let is_full = writers.iter().any(|(_, writer)| writer.waiting_bytes() > self.max_waiting);
         // Frames up to here may be encoded in vain, but only where they would be the clip's: else it is left to later.
         let is_freed =
             !is_full || self.cutter.is_exact() && writers.iter_mut().all(|(_, writer)| writer.release(pts).is_ok());

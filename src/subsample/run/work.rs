@@ -63,7 +63,7 @@ pub fn run(
 }
 
 impl<'a> Work<'a> {
-    fn new(recipe: &'a Recipe, subsamplers: &'a [Box<dyn Subsampler>], media: &mut Media) -> Result<Self, Failure> {
+    pub fn new(recipe: &'a Recipe, subsamplers: &'a [Box<dyn Subsampler>], media: &mut Media) -> Result<Self, Failure> {
         let passes = Passes::of(recipe);
         let video = media.video().ok();
         let needs_video = recipe.formats.video.is_some() && !passes.keeps_media || passes.watches || passes.images;
@@ -134,7 +134,7 @@ impl<'a> Work<'a> {
     }
 
     /// What is to be made, by what is known now.
-    fn outputs(&self, media: &Media, meta: &Fields, seen: Option<&Watching>) -> Result<Vec<Output>, Failure> {
+    pub fn outputs(&self, media: &Media, meta: &Fields, seen: Option<&Watching>) -> Result<Vec<Output>, Failure> {
         let mut outputs = match self.recipe.clips {
             None => vec![Output::whole()],
             Some(source) => spans::clips(self, source, media, meta)?,
