@@ -128,3 +128,40 @@ impl fmt::Display for Passes {
         f.write_str(&parts.join(", "))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::subsample::{Formats, Step};
+
+    fn passes(cuts: Value, others: &[(&str, Value)]) -> Passes {
+        let step = |name: &str, args: &Value| Step { name: name.into(), args: args.clone() };
+        let cuts = [("CutDetectionSubsampler", cuts), ("ClippingSubsampler", json!({"precision": "exact"}))];
+        Passes::of(&Recipe {
+            formats: Formats { video: Some("mp4".into()), audio: None },
+            steps: cuts.iter().chain(others).map(|(name, args)| step(name, args)).collect(),
+            clips: Some(ClipSource::Cuts),
+            ..Recipe::default()
+        })
+    }
+
+    #[test]
+    fn cuts_are_used_at_once_where_nothing_later_matters() {
+        for cuts in [json!({}), json!({"detector": "adaptive"}), json!({"detector": "hash", "framerates": [1]})] {
+            assert_eq!(passes(cuts.clone(), &[]).decodes(), 1, "{cuts}");
+        }
+        assert_eq!(passes(json!({}), &[("MotionSubsampler", json!({}))]).decodes(), 1);
+        for cuts in [json!({"cut_detection_mode": "longest"}), json!({"detector": "adaptive", "window_width": 9})] {
+            assert_eq!(passes(cuts.clone(), &[]).decodes(), 2, "{cuts}");
+        }
+        for other in [
+            ("BlackStaticSubsampler", json!({"trim_clips": true})),
+            ("FilterSubsampler", json!({"expression": "duration > 3"})),
+            ("FrameSubsampler", json!({"downsample_method": "first_frame"})),
+        ] {
+            assert_eq!(passes(json!({}), std::slice::from_ref(&other)).decodes(), 2, "{}", other.0);
+        }
+    }
+}
