@@ -18,6 +18,7 @@ mod frame;
 mod input;
 mod limits;
 mod log;
+mod memory;
 mod order;
 mod output;
 mod packets;
@@ -33,9 +34,10 @@ pub use frame::{Matrix, YuvFrame};
 pub use input::{Media, VideoInfo};
 pub use limits::Limits;
 pub use log::{LogCapture, LogLines};
+pub use memory::make_memory_steady;
 pub use output::{
     AudioCodec, ClipFile, ClipSpec, ClipWriter, ImageFormat, SoundSpec, StreamSummary, Streams, VideoCodec, VideoSpec,
-    encode_image,
+    WARM_UP, encode_image, keep, share,
 };
 pub use packets::PacketInfo;
 pub use pass::{Action, Event, Pass, PassOptions, Stretch, select};

@@ -2,7 +2,11 @@
 
 use std::fmt;
 
-use super::{ClipSource, Cut, Recipe};
+use super::cut_detection::{self, Detector, Mode};
+use super::{ClipSource, Cut, Needs, Recipe};
+
+/// Decoded pictures that are kept until it is known whether a scene begins with them, at most.
+const MAX_BEHIND: usize = 8;
 
 /// The passes over each sample's media. The worker does what stands here; `clipmill plan` prints it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +20,8 @@ pub struct Passes {
     pub watches: bool,
     /// The watching comes first, in a decode of its own: what becomes of the sample depends on what it finds.
     pub watches_first: bool,
+    /// The decode that finds the cuts also makes the clips: each is encoded while its scene goes by.
+    pub cuts_at_once: bool,
     pub video: Work,
     pub audio: Work,
     /// Frames become pictures of their own.
@@ -63,6 +69,7 @@ impl Passes {
             indexes: needs.packets || clips,
             watches: needs.all_frames,
             watches_first: needs.all_frames && waits,
+            cuts_at_once: needs.all_frames && waits && video == Work::Encode && cuts_can_be_used_at_once(recipe, needs),
             video,
             audio,
             images: needs.images,
@@ -73,8 +80,25 @@ impl Passes {
     /// How often a video is decoded, if not every frame of it.
     pub fn decodes(&self) -> u32 {
         let for_outputs = self.video == Work::Encode || self.images;
-        u32::from(self.watches || for_outputs) + u32::from(self.watches_first && for_outputs)
+        u32::from(self.watches || for_outputs) + u32::from(self.watches_first && for_outputs && !self.cuts_at_once)
     }
+}
+
+/// Whether what becomes of a scene hangs on nothing that is seen after it, and only on cuts that are found in this job.
+fn cuts_can_be_used_at_once(recipe: &Recipe, needs: Needs) -> bool {
+    let step = |name: &str| recipe.steps.iter().find(|step| step.name == name);
+    let settings = step("CutDetectionSubsampler")
+        .and_then(|step| serde_json::from_value::<cut_detection::Settings>(step.args.clone()).ok());
+    let is_soon = settings.is_some_and(|settings| {
+        let window = if settings.detector == Detector::Adaptive { settings.window_width } else { 0 };
+        settings.cut_detection_mode == Mode::All && window <= MAX_BEHIND
+    });
+    // A filter may look at the clip as a whole: what it drops would be encoded in vain.
+    is_soon
+        && recipe.clips == Some(ClipSource::Cuts)
+        && !needs.decides
+        && !needs.images
+        && step("FilterSubsampler").is_none()
 }
 
 impl fmt::Display for Passes {
@@ -102,5 +126,42 @@ impl fmt::Display for Passes {
             parts.push("frames as pictures".to_owned());
         }
         f.write_str(&parts.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::subsample::{Formats, Step};
+
+    fn passes(cuts: Value, others: &[(&str, Value)]) -> Passes {
+        let step = |name: &str, args: &Value| Step { name: name.into(), args: args.clone() };
+        let cuts = [("CutDetectionSubsampler", cuts), ("ClippingSubsampler", json!({"precision": "exact"}))];
+        Passes::of(&Recipe {
+            formats: Formats { video: Some("mp4".into()), audio: None },
+            steps: cuts.iter().chain(others).map(|(name, args)| step(name, args)).collect(),
+            clips: Some(ClipSource::Cuts),
+            ..Recipe::default()
+        })
+    }
+
+    #[test]
+    fn cuts_are_used_at_once_where_nothing_later_matters() {
+        for cuts in [json!({}), json!({"detector": "adaptive"}), json!({"detector": "hash", "framerates": [1]})] {
+            assert_eq!(passes(cuts.clone(), &[]).decodes(), 1, "{cuts}");
+        }
+        assert_eq!(passes(json!({}), &[("MotionSubsampler", json!({}))]).decodes(), 1);
+        for cuts in [json!({"cut_detection_mode": "longest"}), json!({"detector": "adaptive", "window_width": 9})] {
+            assert_eq!(passes(cuts.clone(), &[]).decodes(), 2, "{cuts}");
+        }
+        for other in [
+            ("BlackStaticSubsampler", json!({"trim_clips": true})),
+            ("FilterSubsampler", json!({"expression": "duration > 3"})),
+            ("FrameSubsampler", json!({"downsample_method": "first_frame"})),
+        ] {
+            assert_eq!(passes(json!({}), std::slice::from_ref(&other)).decodes(), 2, "{}", other.0);
+        }
     }
 }

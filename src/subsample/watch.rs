@@ -14,6 +14,11 @@ pub trait Watcher {
     /// The sample's failure: it has then seen enough to know that nothing will come of it.
     fn frame(&mut self, frame: &YuvFrame<'_>) -> Result<(), Failure>;
 
+    /// The cuts that were found so far, if it looks for any.
+    fn cuts(&self) -> Option<Found<'_>> {
+        None
+    }
+
     /// After the last frame: the sample's JSON fields that it makes.
     ///
     /// # Errors
@@ -35,4 +40,21 @@ pub struct Watched {
     pub times: Vec<f64>,
     /// Where the last frame ends, seconds.
     pub end: f64,
+}
+
+impl Watched {
+    /// When a frame is shown, or where the last one ends; to the microsecond.
+    pub fn second(&self, frame: u64) -> f64 {
+        let time = usize::try_from(frame).ok().and_then(|frame| self.times.get(frame)).unwrap_or(&self.end);
+        (time * 1e6).round() / 1e6
+    }
+}
+
+/// The cuts of a video that is still being watched.
+#[derive(Debug, Clone, Copy)]
+pub struct Found<'w> {
+    /// Frames, by their number, that begin a scene; rising, and without the first.
+    pub cuts: &'w [u64],
+    /// How many frames there are, from the first on, of which it is known whether they begin one.
+    pub known: u64,
 }

@@ -11,6 +11,7 @@ mod clips;
 mod crashes;
 mod formats;
 mod lab;
+mod one_decode;
 mod pictures;
 mod probe;
 mod same_bytes;

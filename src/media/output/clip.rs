@@ -1,10 +1,13 @@
 //! One output file of one clip.
 
-use ffmpeg_next::{Packet, Rational};
+mod open_ended;
+
+use ffmpeg_next::{Packet, Rational, frame};
 
 use super::encoder::VideoCodec;
 use super::lane::Lane;
-use super::muxer::{Muxer, SideData, keep};
+use super::muxer::{Muxer, SideData};
+use super::own::{Gate, copy_sound, copy_video};
 use super::pictures::Encoded;
 use super::sound::{AudioCodec, SoundTrack};
 use super::source::Streams;
@@ -89,6 +92,7 @@ pub struct ClipWriter {
     sound_lane: Lane,
     stretch: Option<Stretch>,
     span: (f64, f64),
+    gate: Gate,
     zero: f64,
     info: Option<VideoInfo>,
     has_begun: bool,
@@ -135,6 +139,7 @@ impl ClipWriter {
             sound_lane,
             stretch: spec.stretch,
             span: spec.span,
+            gate: Gate::default(),
             zero: spec.zero,
             info,
             has_begun: false,
@@ -166,6 +171,11 @@ impl ClipWriter {
 
     /// Takes a decoded frame; those outside of its stretch are none of its business.
     pub fn frame(&mut self, frame: &DecodedFrame<'_>, pts: i64) -> Result<(), MediaError> {
+        self.picture(frame.raw(), pts)
+    }
+
+    /// As [`ClipWriter::frame`], for one that was kept.
+    pub fn picture(&mut self, frame: &frame::Video, pts: i64) -> Result<(), MediaError> {
         if self.stretch.is_some_and(|stretch| !(stretch.start..stretch.end).contains(&pts)) {
             return Ok(());
         }
@@ -178,6 +188,9 @@ impl ClipWriter {
     /// Takes a packet of one of [`ClipWriter::streams`].
     pub fn packet(&mut self, packet: &Packet) -> Result<(), MediaError> {
         let stream = packet.stream();
+        if !self.takes(packet) {
+            return Ok(());
+        }
         match &mut self.pictures {
             Pictures::Copy { stream: video, zero, is_over, has_key } if *video == stream => {
                 if let Some(kept) = copy_video(packet, self.stretch, *zero, is_over, has_key) {
@@ -188,9 +201,8 @@ impl ClipWriter {
         }
         match &mut self.sound {
             Sound::Copy { stream: sound, time_base, zero } if *sound == stream => {
-                if let Some(kept) = copy_sound(packet, *time_base, self.span, *zero) {
-                    self.sound_lane.take(kept);
-                }
+                let Some(kept) = copy_sound(packet, *time_base, self.span, *zero) else { return Ok(()) };
+                self.sound_lane.take(kept);
             }
             Sound::Encode(track) if track.stream() == stream => {
                 let lane = &mut self.sound_lane;
@@ -205,6 +217,16 @@ impl ClipWriter {
             _ => {}
         }
         self.flush()
+    }
+
+    /// Whether a packet can be one of its own; any of another stream than the sound's may be.
+    fn takes(&mut self, packet: &Packet) -> bool {
+        let (stream, time_base) = match &self.sound {
+            Sound::None => return true,
+            Sound::Copy { stream, time_base, .. } => (*stream, *time_base),
+            Sound::Encode(track) => (track.stream(), track.time_base()),
+        };
+        packet.stream() != stream || self.gate.takes(packet, time_base, self.span)
     }
 
     /// Nothing more comes: the whole file.
@@ -311,41 +333,4 @@ fn sound(source: &Streams, spec: &ClipSpec, muxer: &Muxer) -> Result<(Sound, Lan
     let zero = (spec.zero / f64::from(*time_base)).round() as i64;
     let lane = Lane { ready: Some((parameters.clone(), *time_base)), ..Lane::default() };
     Ok((Sound::Copy { stream: *index, time_base: *time_base, zero }, lane))
-}
-
-/// The packet with the clip's own times, if it belongs to the clip.
-fn copy_video(
-    packet: &Packet,
-    stretch: Option<Stretch>,
-    zero: i64,
-    is_over: &mut bool,
-    has_key: &mut bool,
-) -> Option<Packet> {
-    let time = packet.pts().or(packet.dts());
-    if let (Some(stretch), Some(time)) = (stretch, time) {
-        // Pictures that lead the next group refer to its keyframe, which is not in this clip.
-        *is_over |= packet.is_key() && time >= stretch.end;
-        if *is_over || !(stretch.start..stretch.end).contains(&time) {
-            return None;
-        }
-    }
-    *has_key |= packet.is_key();
-    if !*has_key {
-        return None;
-    }
-    Some(shifted(packet, zero))
-}
-
-/// As above; a packet of sound belongs to the clip that its middle lies in.
-fn copy_sound(packet: &Packet, time_base: Rational, span: (f64, f64), zero: i64) -> Option<Packet> {
-    let time = packet.pts().or(packet.dts())?;
-    let middle = (time as f64 + packet.duration().max(0) as f64 / 2.0) * f64::from(time_base);
-    (middle >= span.0 && middle < span.1).then(|| shifted(packet, zero))
-}
-
-fn shifted(packet: &Packet, by: i64) -> Packet {
-    let mut kept = keep(packet);
-    kept.set_pts(packet.pts().map(|time| time - by));
-    kept.set_dts(packet.dts().map(|time| time - by));
-    kept
 }

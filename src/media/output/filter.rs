@@ -165,7 +165,7 @@ impl VideoFilter {
 }
 
 /// Another reference to the same picture.
-fn share(picture: &frame::Video) -> Result<frame::Video, MediaError> {
+pub fn share(picture: &frame::Video) -> Result<frame::Video, MediaError> {
     let mut shared = frame::Video::empty();
     // SAFETY: both are frames; the new one refers to the same buffers.
     if unsafe { ffi::av_frame_ref(shared.as_mut_ptr(), picture.as_ptr()) } < 0 {

@@ -14,6 +14,7 @@ mod image;
 mod lane;
 mod muxer;
 mod options;
+mod own;
 mod pictures;
 mod sound;
 mod source;
@@ -21,6 +22,9 @@ mod turn;
 
 pub use clip::{ClipFile, ClipSpec, ClipWriter, SoundSpec, StreamSummary, VideoSpec};
 pub use encoder::VideoCodec;
+pub use filter::share;
 pub use image::{ImageFormat, encode_image};
+pub use muxer::keep;
+pub use own::WARM_UP;
 pub use sound::AudioCodec;
 pub use source::Streams;

@@ -97,6 +97,8 @@ impl Muxer {
             (*context).pb = io.as_mut_ptr();
             // No version, date or random id in the file: the same packets are the same bytes.
             (*context).flags |= ffi::AVFMT_FLAG_CUSTOM_IO | ffi::AVFMT_FLAG_BITEXACT;
+            // The file's order follows from the packets' times alone, not from when which of them came.
+            (*context).max_interleave_delta = 0;
             Output::wrap_with_custom_io(context, io)
         };
         Ok(Self { output, memory, extension: extension.to_owned(), time_bases: Vec::new() })

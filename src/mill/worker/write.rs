@@ -18,6 +18,12 @@ pub struct Stored {
 }
 
 impl Stored {
+    /// Where they begin.
+    #[cfg(test)]
+    pub(crate) fn offset(&self) -> u64 {
+        self.offset
+    }
+
     /// Bytes.
     pub fn len(&self) -> u64 {
         self.len
@@ -62,7 +68,7 @@ pub struct Outlet<'a> {
 }
 
 impl<'a> Outlet<'a> {
-    pub(super) fn new(file: &'a File, limits: &Limits) -> Self {
+    pub(crate) fn new(file: &'a File, limits: &Limits) -> Self {
         Self { file, limit: limits.output_bytes, at: Cell::new(0) }
     }
 

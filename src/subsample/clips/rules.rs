@@ -22,18 +22,21 @@ const MAX_PIECES: f64 = 1e6;
 impl Rules {
     /// The pieces of a span: as many of full length as fit, and the rest if it is longer than `min_length`. As
     /// video2dataset does it: full pieces are not held to `min_length`.
-    pub fn split(&self, (start, end): Span) -> Vec<Span> {
+    pub fn split(&self, span: Span) -> Vec<Span> {
+        self.pieces(span).collect()
+    }
+
+    /// As [`Rules::split`], one by one.
+    pub fn pieces(&self, (start, end): Span) -> impl Iterator<Item = Span> {
         let length = end - start;
         let full = (length / self.max_length + NOISE).floor().min(MAX_PIECES);
-        let at = |n: f64| start + n * self.max_length;
-        let mut pieces: Vec<Span> = (0..full as usize).map(|n| (at(n as f64), at(n as f64 + 1.0).min(end))).collect();
+        let max_length = self.max_length;
+        let at = move |n: f64| start + n * max_length;
+        let whole = (0..full as usize).map(move |n| (at(n as f64), at(n as f64 + 1.0).min(end)));
         let rest = (at(full), end);
         // Behind the last piece that is allowed, the rest is no rest.
-        if self.is_long_enough(rest) && full < MAX_PIECES {
-            pieces.push(rest);
-        }
-        pieces.truncate(if self.first_only { 1 } else { usize::MAX });
-        pieces
+        let rest = Some(rest).filter(|rest| self.is_long_enough(*rest) && full < MAX_PIECES);
+        whole.chain(rest).take(self.most())
     }
 
     /// The pieces of a span that begin and end at keyframes (rising times, s), so that what is copied is what is said.
@@ -41,21 +44,34 @@ impl Rules {
     /// The span's start moves to its first keyframe and its end to its last. A piece ends at the last keyframe that
     /// `max_length` allows; where a single group of pictures is longer than that, it is a piece nevertheless, since
     /// nothing shorter can be copied.
-    pub fn split_at_keyframes(&self, (start, end): Span, keyframes: &[f64]) -> Vec<Span> {
+    pub fn split_at_keyframes(&self, span: Span, keyframes: &[f64]) -> Vec<Span> {
+        self.pieces_at_keyframes(span, keyframes).collect()
+    }
+
+    /// As [`Rules::split_at_keyframes`], one by one.
+    pub fn pieces_at_keyframes<'k>(
+        &self,
+        (start, end): Span,
+        keyframes: &'k [f64],
+    ) -> impl Iterator<Item = Span> + use<'k> {
+        let rules = *self;
         let from = keyframes.partition_point(|time| *time < start - NOISE);
         let to = keyframes.partition_point(|time| *time <= end + NOISE);
         let inside = keyframes.get(from..to).unwrap_or_default();
-        let mut pieces = Vec::new();
         let mut at = 0;
-        while at + 1 < inside.len() {
-            let limit = inside[at] + self.max_length + NOISE;
+        let pieces = std::iter::from_fn(move || {
+            let limit = inside.get(at)? + rules.max_length + NOISE;
             let next = inside.partition_point(|time| *time <= limit).saturating_sub(1).max(at + 1);
-            pieces.push((inside[at], inside[next]));
+            let piece = (*inside.get(at)?, *inside.get(next)?);
             at = next;
-        }
-        pieces.retain(|piece| self.is_long_enough(*piece));
-        pieces.truncate(if self.first_only { 1 } else { usize::MAX });
-        pieces
+            Some(piece)
+        });
+        pieces.filter(move |piece| rules.is_long_enough(*piece)).take(rules.most())
+    }
+
+    /// Pieces of one span that are kept.
+    fn most(&self) -> usize {
+        if self.first_only { 1 } else { usize::MAX }
     }
 
     fn is_long_enough(&self, (start, end): Span) -> bool {

@@ -4,6 +4,11 @@
 pub trait Decide {
     /// Takes the score of the frame `number`; a cut may show itself some frames later.
     fn push(&mut self, number: u64, score: f64) -> Option<u64>;
+
+    /// By how many frames a cut comes late, at most.
+    fn behind(&self) -> u64 {
+        0
+    }
 }
 
 /// A cut where the score reaches a threshold, unless the last cut is too near. The first frame counts as one.
@@ -54,6 +59,10 @@ impl Adaptive {
 }
 
 impl Decide for Adaptive {
+    fn behind(&self) -> u64 {
+        self.window as u64
+    }
+
     fn push(&mut self, number: u64, score: f64) -> Option<u64> {
         self.scores.push_back((number, score));
         let needed = 1 + 2 * self.window;

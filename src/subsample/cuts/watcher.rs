@@ -6,7 +6,7 @@ use super::{Adaptive, Content, ContentScore, Decide, Factor, HashScore};
 use crate::media::YuvFrame;
 use crate::sample::Failure;
 use crate::subsample::cut_detection::{Detector, Mode, Settings};
-use crate::subsample::watch::{Watched, Watcher};
+use crate::subsample::watch::{Found, Watched, Watcher};
 
 enum Score {
     Content(Box<ContentScore>),
@@ -93,6 +93,11 @@ impl Watcher for Cuts {
         Ok(())
     }
 
+    fn cuts(&self) -> Option<Found<'_>> {
+        let track = self.tracks.first()?;
+        Some(Found { cuts: &track.cuts, known: self.frames.saturating_sub(track.decide.behind()) })
+    }
+
     fn finish(&mut self, video: &Watched) -> Result<Map<String, Value>, Failure> {
         let mut cuts = Map::new();
         cuts.insert("original_fps".into(), json!(video.fps));
@@ -100,12 +105,8 @@ impl Watcher for Cuts {
             cuts.insert(track.name.clone(), json!(self.scenes(track)));
         }
         // Frame numbers divided by an average rate are wrong as soon as the rate varies: times are those of the frames.
-        let second = |frame: &u64| {
-            let time = usize::try_from(*frame).ok().and_then(|frame| video.times.get(frame)).unwrap_or(&video.end);
-            (time * 1e6).round() / 1e6
-        };
         let scenes = self.tracks.first().map(|track| self.scenes(track)).unwrap_or_default();
-        let seconds: Vec<[f64; 2]> = scenes.iter().map(|[start, end]| [second(start), second(end)]).collect();
+        let seconds: Vec<[f64; 2]> = scenes.iter().map(|scene| scene.map(|frame| video.second(frame))).collect();
         cuts.insert("cuts_seconds".into(), json!(seconds));
         Ok(Map::from_iter([("cuts".to_owned(), Value::Object(cuts))]))
     }

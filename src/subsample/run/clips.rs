@@ -1,9 +1,6 @@
 //! The clips of one sample in the making: each file is fed from the one pass.
 
-use crate::media::{ClipFile, ClipSpec, ClipWriter, DecodedFrame, MediaError, Streams};
-
-/// Seconds before its start at which a clip is opened: packets of sound begin before the first frame that they go with.
-const EARLY: f64 = 0.5;
+use crate::media::{ClipFile, ClipSpec, ClipWriter, DecodedFrame, MediaError, Streams, WARM_UP};
 
 /// One clip: the files that are made of it.
 pub struct Job {
@@ -115,8 +112,31 @@ impl<'s> Clips<'s> {
         std::mem::take(&mut self.done)
     }
 
+    /// Takes over a clip whose pictures are all there; `before`: the packets of sound that came already.
+    pub fn adopt<'p>(
+        &mut self,
+        index: usize,
+        span: (f64, f64),
+        mut writers: Vec<(String, ClipWriter)>,
+        before: impl Iterator<Item = &'p ffmpeg_next::Packet>,
+    ) -> Result<(), MediaError> {
+        let wants_sound = |stream| writers.iter().any(|(_, writer)| writer.streams().contains(&stream));
+        let sound = self.sound.filter(|(stream, _)| wants_sound(*stream));
+        let mut is_sound_over = sound.is_none();
+        for packet in before {
+            let Some((_, unit)) = sound.filter(|_| !is_sound_over) else { break };
+            for (_, writer) in &mut writers {
+                writer.packet(packet)?;
+            }
+            let decoded = packet.dts().or(packet.pts()).map(|time| time as f64 * unit);
+            is_sound_over = decoded.is_some_and(|seconds| seconds >= span.1);
+        }
+        self.active.push(Active { index, span, writers, is_video_over: true, is_sound_over });
+        self.close()
+    }
+
     fn open(&mut self, seconds: f64) -> Result<(), MediaError> {
-        while let Some(job) = self.waiting.pop_if(|job| job.span.0 <= seconds + EARLY) {
+        while let Some(job) = self.waiting.pop_if(|job| job.span.0 <= seconds + WARM_UP) {
             let open = |spec: &ClipSpec| Ok((spec.extension.clone(), ClipWriter::new(self.source, spec)?));
             let writers = job.files.iter().map(open).collect::<Result<Vec<_>, MediaError>>()?;
             let wants = |known: Option<(usize, f64)>| {

@@ -2,10 +2,13 @@
 
 mod check;
 mod clips;
+mod held;
 mod images;
+mod once;
 mod outputs;
 mod pass;
 mod said;
+mod scenes;
 mod spans;
 pub mod thin;
 mod watching;
@@ -37,6 +40,7 @@ struct Prepared {
 impl Maker {
     /// FFmpeg's messages go to `log` as they come, so that the last ones survive a crash.
     pub fn new(limits: &Limits, log: &Log) -> Self {
+        media::make_memory_steady();
         let log = log.clone();
         media::LogCapture::forward(move |line| log.line(line));
         let limits = media::Limits {

@@ -21,6 +21,8 @@ pub struct Output {
     /// JSON fields of its own.
     pub fields: Fields,
     pub is_wanted: bool,
+    /// Its files are there.
+    pub is_made: bool,
     pub members: Vec<(String, Stored)>,
 }
 
@@ -28,11 +30,16 @@ impl Output {
     /// The media from end to end.
     pub fn whole() -> Self {
         let seconds = (f64::NEG_INFINITY, f64::INFINITY);
-        Self { planned: None, seconds, fields: Fields::new(), is_wanted: true, members: Vec::new() }
+        Self { planned: None, seconds, fields: Fields::new(), is_wanted: true, is_made: false, members: Vec::new() }
     }
 
     pub fn stretch(&self) -> Option<Stretch> {
         self.planned.map(|planned| Stretch { start: planned.start, end: planned.end })
+    }
+
+    /// Whether its files are still to be made.
+    pub fn is_open(&self) -> bool {
+        self.is_wanted && !self.is_made
     }
 
     /// Seconds in the streams' clock.
@@ -52,7 +59,7 @@ impl Output {
 
     /// The files to make of it.
     pub fn files(&self, work: &Work<'_>, source: &Streams, start: f64) -> Vec<ClipSpec> {
-        if !self.is_wanted {
+        if !self.is_open() {
             return Vec::new();
         }
         let span = self.span(work, start);

@@ -107,12 +107,11 @@ fn options(work: &Work<'_>, jobs: &[Job], outputs: &[Output], source: &Streams, 
 }
 
 fn actions(work: &Work<'_>, outputs: &[Output], encodes: bool) -> Option<Vec<Action>> {
-    // Where the clock is set back, times do not tell frames apart: decode all.
-    let decoded = work.packets.iter().filter_map(|packet| packet.dts);
-    if work.packets.is_empty() || !decoded.is_sorted() {
+    // Where times do not tell frames apart: decode all.
+    if !work.has_clock() {
         return None;
     }
-    let wanted: Vec<&Output> = outputs.iter().filter(|output| output.is_wanted).collect();
+    let wanted: Vec<&Output> = outputs.iter().filter(|output| output.is_open()).collect();
     let stretches: Vec<_> = wanted.iter().map(|output| output.stretch().unwrap_or(thin::EVERYTHING)).collect();
     match (encodes, work.edit.fps, work.edit.images) {
         (true, Some(fps), None) => {

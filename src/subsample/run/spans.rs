@@ -9,7 +9,7 @@ use crate::media::Media;
 use crate::sample::{Failure, FailureClass};
 use crate::subsample::black_static;
 use crate::subsample::clipping::{Precision, Settings};
-use crate::subsample::clips::{Planned, Span, Spans, Style, parse, plan, subtitles};
+use crate::subsample::clips::{Planned, Rules, Span, Spans, Style, parse, plan, subtitles};
 use crate::subsample::{ClipSource, Cut, Work as How};
 
 /// The clips, in the order of the spans that they come of.
@@ -57,7 +57,7 @@ pub fn clips(work: &Work<'_>, source: ClipSource, media: &Media, meta: &Fields) 
     Ok(outputs.into_iter().map(|(_, output)| output).collect())
 }
 
-fn settings(work: &Work<'_>) -> Result<Settings, Failure> {
+pub fn settings(work: &Work<'_>) -> Result<Settings, Failure> {
     let step = work.recipe.steps.iter().find(|step| step.name == "ClippingSubsampler");
     let args = step.map_or_else(|| json!({}), |step| step.args.clone());
     serde_json::from_value(args).map_err(|error| super::broken(&error.to_string()))
@@ -99,22 +99,50 @@ fn of_numbers(work: &Work<'_>, cuts: &Value) -> Option<Spans> {
 }
 
 fn of_frames(work: &Work<'_>, settings: &Settings, spans: Vec<Span>, style: Style) -> Vec<Vec<Output>> {
-    let frames = &work.frames;
-    let rules = settings.rules();
-    let keyframes = if settings.precision == Precision::KeyframeAdjusted { frames.keyframes() } else { Vec::new() };
-    let end = frames.seconds(frames.end);
+    let cutter = Cutter::new(work, settings);
     let cut = if work.passes.video == How::Copy { Cut::Copy } else { Cut::Encode };
-    let pieces = |(start, stop): Span| match settings.precision {
-        // The last group of pictures ends with the video.
-        Precision::KeyframeAdjusted => rules.split_at_keyframes((start, stop), &keyframes),
-        _ if start >= end => Vec::new(),
-        _ => rules.split((start, stop.min(end))),
-    };
     let made = |span: Span| {
-        let planned = pieces(span).into_iter().filter_map(|piece| plan(frames, piece, cut));
+        let planned = cutter.pieces(span).filter_map(|piece| plan(&work.frames, piece, cut));
         planned.map(|planned| output(planned, work, cut, style)).collect()
     };
     spans.into_iter().map(made).collect()
+}
+
+/// Cuts spans of one video into pieces.
+pub struct Cutter {
+    rules: Rules,
+    /// Where pieces begin and end, if they are bound to keyframes; seconds.
+    keyframes: Option<Vec<f64>>,
+    /// Of the video, seconds.
+    end: f64,
+}
+
+impl Cutter {
+    pub fn new(work: &Work<'_>, settings: &Settings) -> Self {
+        let frames = &work.frames;
+        let keyframes = (settings.precision == Precision::KeyframeAdjusted).then(|| frames.keyframes());
+        Self { rules: settings.rules(), keyframes, end: frames.seconds(frames.end) }
+    }
+
+    /// The pieces of one span, in their order.
+    pub fn pieces(&self, (start, stop): Span) -> Box<dyn Iterator<Item = Span> + '_> {
+        match &self.keyframes {
+            // The last group of pictures ends with the video.
+            Some(keyframes) => Box::new(self.rules.pieces_at_keyframes((start, stop), keyframes)),
+            None if start >= self.end => Box::new(std::iter::empty()),
+            None => Box::new(self.rules.pieces((start, stop.min(self.end)))),
+        }
+    }
+
+    /// Only the first piece of each span is kept.
+    pub fn is_first_only(&self) -> bool {
+        self.rules.first_only
+    }
+
+    /// Whether all frames of a span up to now belong to its piece, however the span goes on: if there will be a piece.
+    pub fn is_exact(&self) -> bool {
+        self.keyframes.is_none()
+    }
 }
 
 fn output(planned: Planned, work: &Work<'_>, cut: Cut, style: Style) -> Output {

@@ -5,7 +5,7 @@ use crate::media::{DecodedFrame, VideoInfo};
 use crate::sample::Failure;
 use crate::subsample::Subsampler;
 use crate::subsample::clips::Span;
-use crate::subsample::watch::{Watched, Watcher};
+use crate::subsample::watch::{Found, Watched, Watcher};
 
 /// The watchers of one sample.
 pub struct Watching {
@@ -36,6 +36,16 @@ impl Watching {
         }
         let picture = frame.yuv()?;
         self.watchers.iter_mut().try_for_each(|watcher| watcher.frame(&picture))
+    }
+
+    /// The cuts so far, where they are looked for.
+    pub fn cuts(&self) -> Option<Found<'_>> {
+        self.watchers.iter().find_map(|watcher| watcher.cuts())
+    }
+
+    /// What was learned so far.
+    pub fn watched(&self) -> &Watched {
+        &self.watched
     }
 
     /// The last frame was seen: the fields that they make of the whole video.

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::once::{self, Ready};
 use super::outputs::{Fields, Output};
 use super::pass;
 use super::said;
@@ -40,13 +41,18 @@ pub fn run(
     }
     let work = Work::new(recipe, subsamplers, &mut media)?;
     let mut seen = None;
+    let mut ready = Ready::default();
     if work.passes.watches_first {
-        let watching = seen.insert(work.watch_alone(&mut media)?);
-        meta.extend(watching.finish()?);
+        let watching = match work.passes.cuts_at_once {
+            true => once::run(&work, &mut media, outlet, &mut ready)?,
+            false => work.watch_alone(&mut media)?,
+        };
+        meta.extend(seen.insert(watching).finish()?);
     }
     let mut outputs = work.outputs(&media, &meta, seen.as_ref())?;
+    ready.hand_out(&mut outputs, &work, media.start_seconds(), &meta);
     // Nothing more is found out about what nobody wants.
-    if outputs.iter().any(|output| output.is_wanted)
+    if outputs.iter().any(Output::is_open)
         && let Some(mut watching) = pass::run(&work, &mut media, &mut outputs, &meta, outlet)?
     {
         meta.extend(watching.finish()?);
@@ -64,7 +70,7 @@ pub fn run(
 }
 
 impl<'a> Work<'a> {
-    fn new(recipe: &'a Recipe, subsamplers: &'a [Box<dyn Subsampler>], media: &mut Media) -> Result<Self, Failure> {
+    pub fn new(recipe: &'a Recipe, subsamplers: &'a [Box<dyn Subsampler>], media: &mut Media) -> Result<Self, Failure> {
         let passes = Passes::of(recipe);
         let video = media.video().ok();
         let needs_video = recipe.formats.video.is_some() && !passes.keeps_media || passes.watches || passes.images;
@@ -92,6 +98,11 @@ impl<'a> Work<'a> {
         let chooses = self.edit.images.is_some() || self.edit.fps.is_some();
         let shows_all = self.passes.watches && !self.passes.watches_first;
         self.passes.clips || (chooses && !shows_all)
+    }
+
+    /// Whether the packets' times tell frames apart: there are any, and the clock is not set back.
+    pub fn has_clock(&self) -> bool {
+        !self.packets.is_empty() && self.packets.iter().filter_map(|packet| packet.dts).is_sorted()
     }
 
     fn index(&mut self, media: &mut Media) -> Result<(), Failure> {
@@ -130,7 +141,7 @@ impl<'a> Work<'a> {
     }
 
     /// What is to be made, by what is known now.
-    fn outputs(&self, media: &Media, meta: &Fields, seen: Option<&Watching>) -> Result<Vec<Output>, Failure> {
+    pub fn outputs(&self, media: &Media, meta: &Fields, seen: Option<&Watching>) -> Result<Vec<Output>, Failure> {
         let mut outputs = match self.recipe.clips {
             None => vec![Output::whole()],
             Some(source) => spans::clips(self, source, media, meta)?,

@@ -133,6 +133,16 @@ impl SoundTrack {
         })
     }
 
+    /// What the track holds ends here, seconds in the stream's clock: to be told before the first packet.
+    pub fn end_at(&mut self, end: f64) {
+        self.span.1 = end;
+    }
+
+    /// Of the packets that come.
+    pub fn time_base(&self) -> Rational {
+        self.time_base
+    }
+
     /// The source's stream.
     pub fn stream(&self) -> usize {
         self.stream
