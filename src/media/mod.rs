@@ -7,6 +7,7 @@
 //!   ├─────► decode   frames in presentation order ──► picture (planar YUV) ──► frame
 //!   └─────► pass     packets and frames together, and only those that are needed
 //! output: frames and packets to whole files in memory
+//! smart: which packets of a clip can be copied between edges that are encoded
 //! log: FFmpeg's messages, caught per sample
 //! ```
 
@@ -24,6 +25,7 @@ mod packets;
 mod pass;
 mod picture;
 mod probe;
+mod smart;
 mod source;
 
 pub use check::Checked;
@@ -34,8 +36,9 @@ pub use input::{Media, VideoInfo};
 pub use limits::Limits;
 pub use log::{LogCapture, LogLines};
 pub use output::{
-    AudioCodec, ClipFile, ClipSpec, ClipWriter, ImageFormat, SoundSpec, StreamSummary, Streams, VideoCodec, VideoSpec,
-    encode_image,
+    AudioCodec, ClipFile, ClipSpec, ClipWriter, ImageFormat, SmartSpec, SoundSpec, StreamSummary, Streams, VideoCodec,
+    VideoSpec, encode_image,
 };
 pub use packets::PacketInfo;
 pub use pass::{Action, Event, Pass, PassOptions, Stretch, select};
+pub use smart::{Groups, NotSmart, Seams};

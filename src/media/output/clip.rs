@@ -6,6 +6,7 @@ use super::encoder::VideoCodec;
 use super::lane::Lane;
 use super::muxer::{Muxer, SideData, keep};
 use super::pictures::Encoded;
+use super::smart::{Smart, SmartSpec};
 use super::sound::{AudioCodec, SoundTrack};
 use super::source::Streams;
 use crate::media::log::LogLines;
@@ -32,6 +33,8 @@ pub enum VideoSpec {
     None,
     /// Packets as they are: the stretch begins at a keyframe.
     Copy,
+    /// Whole groups of pictures as they are, encoded edges.
+    Smart(SmartSpec),
     Encode {
         /// A chain of filters as `ffmpeg -vf` takes it.
         graph: Option<String>,
@@ -63,6 +66,8 @@ pub struct StreamSummary {
     /// Where the last packet ends.
     pub end: f64,
     pub packets: u64,
+    /// Of them, the encoded ones of a video whose other packets are copied.
+    pub encoded: u64,
     /// Pixels, as a player shows them but for the turn of a copied stream; 0 for sound.
     pub width: u32,
     pub height: u32,
@@ -71,6 +76,7 @@ pub struct StreamSummary {
 enum Pictures {
     None,
     Copy { stream: usize, zero: i64, is_over: bool, has_key: bool },
+    Smart(Box<Smart>),
     Encode(Box<Encoded>),
 }
 
@@ -111,6 +117,16 @@ impl ClipWriter {
                 side_data = kept.clone();
                 Pictures::Copy { stream: info.stream, zero: zero_in(info.time_base), is_over: false, has_key: false }
             }
+            (VideoSpec::Smart(spec), Some((info, parameters, kept))) => {
+                side_data = kept.clone();
+                Pictures::Smart(Box::new(Smart::new(
+                    spec,
+                    info,
+                    parameters,
+                    zero_in(info.time_base),
+                    frame_length(info),
+                )))
+            }
             (VideoSpec::Encode { graph, codec }, Some((info, ..))) => {
                 let encoded = Encoded::new(info, source.turn(), graph.clone(), codec.clone())
                     .with_clock(zero_in(info.time_base), frame_length(info))
@@ -123,8 +139,10 @@ impl ClipWriter {
             video_lane.usual_duration = frame_length(info);
             video_lane.size = (info.width, info.height);
         }
-        if let Pictures::Copy { zero, .. } = &pictures {
-            video_lane.end = known_end(spec.stretch).map(|end| end - zero);
+        if matches!(pictures, Pictures::Copy { .. } | Pictures::Smart(_))
+            && let Some(info) = &info
+        {
+            video_lane.end = known_end(spec.stretch).map(|end| end - zero_in(info.time_base));
         }
         let (sound, sound_lane) = sound(source, spec, &muxer)?;
         let mut writer = Self {
@@ -147,13 +165,18 @@ impl ClipWriter {
 
     /// Whether it wants frames, and not only packets.
     pub fn wants_frames(&self) -> bool {
-        matches!(self.pictures, Pictures::Encode(_))
+        match &self.pictures {
+            Pictures::Encode(_) => true,
+            Pictures::Smart(smart) => smart.wants_frames(),
+            Pictures::Copy { .. } | Pictures::None => false,
+        }
     }
 
     /// Streams whose packets it wants.
     pub fn streams(&self) -> Vec<usize> {
         let video = match &self.pictures {
             Pictures::Copy { stream, .. } => Some(*stream),
+            Pictures::Smart(smart) => Some(smart.stream()),
             _ => None,
         };
         let sound = match &self.sound {
@@ -169,8 +192,10 @@ impl ClipWriter {
         if self.stretch.is_some_and(|stretch| !(stretch.start..stretch.end).contains(&pts)) {
             return Ok(());
         }
-        if let Pictures::Encode(encoded) = &mut self.pictures {
-            encoded.frame(frame, pts, &self.log, &mut self.video_lane)?;
+        match &mut self.pictures {
+            Pictures::Encode(encoded) => encoded.frame(frame, pts, &self.log, &mut self.video_lane)?,
+            Pictures::Smart(smart) => smart.frame(frame, pts, &self.log)?,
+            Pictures::Copy { .. } | Pictures::None => {}
         }
         self.flush()
     }
@@ -184,6 +209,7 @@ impl ClipWriter {
                     self.video_lane.take(kept);
                 }
             }
+            Pictures::Smart(smart) if smart.stream() == stream => smart.packet(packet)?,
             _ => {}
         }
         match &mut self.sound {
@@ -212,9 +238,11 @@ impl ClipWriter {
     /// # Errors
     /// [`MediaError::NothingInside`]: not one frame or packet was its own.
     pub fn finish(mut self) -> Result<ClipFile, MediaError> {
-        if let Pictures::Encode(encoded) = &mut self.pictures {
+        match &mut self.pictures {
             // A clip's last frame lasts until the one behind the clip is shown.
-            encoded.finish(known_end(self.stretch), &self.log, &mut self.video_lane)?;
+            Pictures::Encode(encoded) => encoded.finish(known_end(self.stretch), &self.log, &mut self.video_lane)?,
+            Pictures::Smart(smart) => smart.finish(&self.log, &mut self.video_lane)?,
+            Pictures::Copy { .. } | Pictures::None => {}
         }
         if let Sound::Encode(track) = &mut self.sound {
             let lane = &mut self.sound_lane;
@@ -259,11 +287,8 @@ impl ClipWriter {
             self.muxer.begin(&self.log)?;
             self.has_begun = true;
         }
-        for lane in [&mut self.video_lane, &mut self.sound_lane] {
-            let Some(stream) = lane.muxed else { continue };
-            for packet in lane.waiting.drain(..) {
-                self.muxer.write(packet, stream)?;
-            }
+        for (stream, packet) in in_turn(&mut self.video_lane, &mut self.sound_lane) {
+            self.muxer.write(packet, stream)?;
         }
         Ok(())
     }
@@ -271,7 +296,7 @@ impl ClipWriter {
     /// Copied pictures still have to be turned by the player.
     fn copy_turn(&mut self) {
         let Some(info) = &self.info else { return };
-        if let (Pictures::Copy { .. }, Some(muxed)) = (&self.pictures, self.video_lane.muxed) {
+        if let (Pictures::Copy { .. } | Pictures::Smart(_), Some(muxed)) = (&self.pictures, self.video_lane.muxed) {
             self.muxer.add_side_data(muxed, &self.side_data);
         }
         if let (Some(rate), Some(muxed)) = (info.frame_rate, self.video_lane.muxed)
@@ -280,6 +305,26 @@ impl ClipWriter {
             self.muxer.set_frame_rate(muxed, rate);
         }
     }
+}
+
+/// What waits in both lanes, by decoding time: a lane that had to wait for its last packet does not come before the other.
+fn in_turn(video: &mut Lane, sound: &mut Lane) -> Vec<(usize, Packet)> {
+    let seconds = |lane: &Lane, packet: &Packet| {
+        let unit = lane.ready.as_ref().map_or(0.0, |(_, time_base)| f64::from(*time_base));
+        packet.dts().or(packet.pts()).map_or(f64::NEG_INFINITY, |time| time as f64 * unit)
+    };
+    let mut turns = Vec::new();
+    for lane in [video, sound] {
+        let Some(stream) = lane.muxed else { continue };
+        let mut latest = f64::NEG_INFINITY;
+        for packet in std::mem::take(&mut lane.waiting) {
+            // Within a lane the order stays.
+            latest = seconds(lane, &packet).max(latest);
+            turns.push((latest, stream, packet));
+        }
+    }
+    turns.sort_by(|a, b| a.0.total_cmp(&b.0));
+    turns.into_iter().map(|(_, stream, packet)| (stream, packet)).collect()
 }
 
 /// How long a frame lasts that does not tell, in the stream's time base.

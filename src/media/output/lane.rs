@@ -13,6 +13,8 @@ pub struct Lane {
     pub muxed: Option<usize>,
     pub is_ended: bool,
     pub packets: u64,
+    /// Of them, those that were encoded, where others were copied.
+    pub encoded: u64,
     /// Of a packet that does not tell, in its time base.
     pub usual_duration: i64,
     /// Where the last frame ends, if that is known better than by its packet: in the time base of the packets.
@@ -41,6 +43,7 @@ impl Lane {
         let (width, height) = self.size;
         let seconds = |time: i64| time as f64 * f64::from(*time_base) + zero;
         let end = self.end.filter(|known| *known > start).unwrap_or(end);
-        Some(StreamSummary { start: seconds(start), end: seconds(end), packets: self.packets, width, height })
+        let (packets, encoded) = (self.packets, self.encoded);
+        Some(StreamSummary { start: seconds(start), end: seconds(end), packets, encoded, width, height })
     }
 }

@@ -3,6 +3,7 @@
 //! ```text
 //! frames ──► filter ──► encoder ─┐
 //! packets ──► sound ─────────────┴─► muxer ──► bytes          (clip: one file of one clip)
+//! packets, frames ──► smart ─────┘
 //! frame ───► image
 //! ```
 
@@ -15,6 +16,7 @@ mod lane;
 mod muxer;
 mod options;
 mod pictures;
+mod smart;
 mod sound;
 mod source;
 mod turn;
@@ -22,5 +24,6 @@ mod turn;
 pub use clip::{ClipFile, ClipSpec, ClipWriter, SoundSpec, StreamSummary, VideoSpec};
 pub use encoder::VideoCodec;
 pub use image::{ImageFormat, encode_image};
+pub use smart::SmartSpec;
 pub use sound::AudioCodec;
 pub use source::Streams;

@@ -6,7 +6,7 @@ use super::outputs::{Fields, Output};
 use super::thin;
 use super::watching::Watching;
 use super::work::Work;
-use crate::media::{Action, ClipSpec, DecodeOptions, Event, Media, PassOptions, Streams, VideoSpec, select};
+use crate::media::{Action, ClipSpec, DecodeOptions, Event, Media, PassOptions, Streams, Stretch, VideoSpec, select};
 use crate::mill::worker::Outlet;
 use crate::sample::Failure;
 use crate::subsample::Images as Kind;
@@ -88,8 +88,12 @@ fn store(
 /// What the pass has to meet: no frame is decoded that no output needs.
 fn options(work: &Work<'_>, jobs: &[Job], outputs: &[Output], source: &Streams, watches: bool) -> PassOptions {
     let files: Vec<&ClipSpec> = jobs.iter().flat_map(|job| &job.files).collect();
-    let encodes = files.iter().any(|file| matches!(file.video, VideoSpec::Encode { .. }));
-    let copies = files.iter().any(|file| file.video == VideoSpec::Copy);
+    let encodes = files.iter().any(|file| match &file.video {
+        VideoSpec::Encode { .. } => true,
+        VideoSpec::Smart(smart) => smart.seams.encoded() > 0,
+        VideoSpec::Copy | VideoSpec::None => false,
+    });
+    let copies = files.iter().any(|file| matches!(file.video, VideoSpec::Copy | VideoSpec::Smart(_)));
     let sounds = files.iter().any(|file| file.sound != crate::media::SoundSpec::None);
     let shows_images = work.edit.images.is_some() && outputs.iter().any(|output| output.is_wanted);
     let decodes = watches || encodes || shows_images;
@@ -110,7 +114,7 @@ fn actions(work: &Work<'_>, outputs: &[Output], encodes: bool) -> Option<Vec<Act
         return None;
     }
     let wanted: Vec<&Output> = outputs.iter().filter(|output| output.is_wanted).collect();
-    let stretches: Vec<_> = wanted.iter().map(|output| output.stretch().unwrap_or(thin::EVERYTHING)).collect();
+    let stretches: Vec<_> = wanted.iter().flat_map(|output| to_decode(output, work)).collect();
     match (encodes, work.edit.fps, work.edit.images) {
         (true, Some(fps), None) => {
             let shown = thin::shown(&work.frames, &stretches, fps);
@@ -121,5 +125,14 @@ fn actions(work: &Work<'_>, outputs: &[Output], encodes: bool) -> Option<Vec<Act
             select(&work.packets, &firsts, None)
         }
         _ => select(&work.packets, &stretches, None),
+    }
+}
+
+/// The frames of an output that have to be decoded.
+fn to_decode(output: &Output, work: &Work<'_>) -> Vec<Stretch> {
+    match output.smart {
+        // Pictures may be any of its frames.
+        Some(Ok(seams)) if work.edit.images.is_none() => seams.edges().collect(),
+        _ => vec![output.stretch().unwrap_or(thin::EVERYTHING)],
     }
 }
