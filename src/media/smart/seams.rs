@@ -7,7 +7,7 @@ use crate::media::{PacketInfo, Stretch, VideoCodec};
 
 /// Quality of the edges, of which there is little: frames that stand beside copied ones must not show it. Above 40 dB on
 /// real footage.
-const CRF: &str = "16";
+const CRF: &str = "14";
 /// Less than this copied is not worth two more seams. Frames.
 const LEAST: usize = 8;
 
