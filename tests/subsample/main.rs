@@ -15,4 +15,5 @@ mod pictures;
 mod probe;
 mod same_bytes;
 mod shipped;
+mod smart;
 mod verify;
