@@ -2,9 +2,10 @@
 
 use ffmpeg_next::{Packet, Rational};
 
+use super::copy::{copy_sound, copy_video};
 use super::encoder::VideoCodec;
-use super::lane::Lane;
-use super::muxer::{Muxer, SideData, keep};
+use super::lane::{Lane, in_turn};
+use super::muxer::{Muxer, SideData};
 use super::pictures::Encoded;
 use super::smart::{Smart, SmartSpec};
 use super::sound::{AudioCodec, SoundTrack};
@@ -307,26 +308,6 @@ impl ClipWriter {
     }
 }
 
-/// What waits in both lanes, by decoding time: a lane that had to wait for its last packet does not come before the other.
-fn in_turn(video: &mut Lane, sound: &mut Lane) -> Vec<(usize, Packet)> {
-    let seconds = |lane: &Lane, packet: &Packet| {
-        let unit = lane.ready.as_ref().map_or(0.0, |(_, time_base)| f64::from(*time_base));
-        packet.dts().or(packet.pts()).map_or(f64::NEG_INFINITY, |time| time as f64 * unit)
-    };
-    let mut turns = Vec::new();
-    for lane in [video, sound] {
-        let Some(stream) = lane.muxed else { continue };
-        let mut latest = f64::NEG_INFINITY;
-        for packet in std::mem::take(&mut lane.waiting) {
-            // Within a lane the order stays.
-            latest = seconds(lane, &packet).max(latest);
-            turns.push((latest, stream, packet));
-        }
-    }
-    turns.sort_by(|a, b| a.0.total_cmp(&b.0));
-    turns.into_iter().map(|(_, stream, packet)| (stream, packet)).collect()
-}
-
 /// How long a frame lasts that does not tell, in the stream's time base.
 fn frame_length(info: &VideoInfo) -> i64 {
     let seconds = info.frame_rate.map_or(0.04, |rate| 1.0 / f64::from(rate));
@@ -356,41 +337,4 @@ fn sound(source: &Streams, spec: &ClipSpec, muxer: &Muxer) -> Result<(Sound, Lan
     let zero = (spec.zero / f64::from(*time_base)).round() as i64;
     let lane = Lane { ready: Some((parameters.clone(), *time_base)), ..Lane::default() };
     Ok((Sound::Copy { stream: *index, time_base: *time_base, zero }, lane))
-}
-
-/// The packet with the clip's own times, if it belongs to the clip.
-fn copy_video(
-    packet: &Packet,
-    stretch: Option<Stretch>,
-    zero: i64,
-    is_over: &mut bool,
-    has_key: &mut bool,
-) -> Option<Packet> {
-    let time = packet.pts().or(packet.dts());
-    if let (Some(stretch), Some(time)) = (stretch, time) {
-        // Pictures that lead the next group refer to its keyframe, which is not in this clip.
-        *is_over |= packet.is_key() && time >= stretch.end;
-        if *is_over || !(stretch.start..stretch.end).contains(&time) {
-            return None;
-        }
-    }
-    *has_key |= packet.is_key();
-    if !*has_key {
-        return None;
-    }
-    Some(shifted(packet, zero))
-}
-
-/// As above; a packet of sound belongs to the clip that its middle lies in.
-fn copy_sound(packet: &Packet, time_base: Rational, span: (f64, f64), zero: i64) -> Option<Packet> {
-    let time = packet.pts().or(packet.dts())?;
-    let middle = (time as f64 + packet.duration().max(0) as f64 / 2.0) * f64::from(time_base);
-    (middle >= span.0 && middle < span.1).then(|| shifted(packet, zero))
-}
-
-fn shifted(packet: &Packet, by: i64) -> Packet {
-    let mut kept = keep(packet);
-    kept.set_pts(packet.pts().map(|time| time - by));
-    kept.set_dts(packet.dts().map(|time| time - by));
-    kept
 }

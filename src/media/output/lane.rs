@@ -47,3 +47,23 @@ impl Lane {
         Some(StreamSummary { start: seconds(start), end: seconds(end), packets, encoded, width, height })
     }
 }
+
+/// What waits in both lanes, by decoding time: a lane that had to wait for its last packet does not come before the other.
+pub fn in_turn(video: &mut Lane, sound: &mut Lane) -> Vec<(usize, Packet)> {
+    let seconds = |lane: &Lane, packet: &Packet| {
+        let unit = lane.ready.as_ref().map_or(0.0, |(_, time_base)| f64::from(*time_base));
+        packet.dts().or(packet.pts()).map_or(f64::NEG_INFINITY, |time| time as f64 * unit)
+    };
+    let mut turns = Vec::new();
+    for lane in [video, sound] {
+        let Some(stream) = lane.muxed else { continue };
+        let mut latest = f64::NEG_INFINITY;
+        for packet in std::mem::take(&mut lane.waiting) {
+            // Within a lane the order stays.
+            latest = seconds(lane, &packet).max(latest);
+            turns.push((latest, stream, packet));
+        }
+    }
+    turns.sort_by(|a, b| a.0.total_cmp(&b.0));
+    turns.into_iter().map(|(_, stream, packet)| (stream, packet)).collect()
+}

@@ -8,6 +8,7 @@
 //! ```
 
 mod clip;
+mod copy;
 mod encoder;
 mod faststart;
 mod filter;

@@ -92,7 +92,7 @@ impl Smart {
     pub fn packet(&mut self, packet: &Packet) -> Result<(), MediaError> {
         let copied = self.seams.copied;
         let Some(pts) = packet.pts().filter(|pts| (copied.start..copied.end).contains(pts)) else { return Ok(()) };
-        let mut kept = plain(packet, self.groups.coding.framing)?;
+        let mut kept = plain(packet, self.groups.coding.framing, false)?;
         kept.set_pts(Some(pts - self.zero));
         self.copied.push(kept);
         Ok(())
@@ -110,7 +110,7 @@ impl Smart {
         if self.copied.len() != between {
             return Err(MediaError::NoSeam(NotSmart::Missing));
         }
-        let header = sets.header().ok_or(MediaError::NoSeam(NotSmart::Unlike))?;
+        let header = sets.header(self.groups.coding.depth).ok_or(MediaError::NoSeam(NotSmart::Unlike))?;
         set_header(&mut self.parameters, &header)?;
         let time_base = self.lead.encoded.time_base();
         let mut all: Vec<Packet> = lead.into_iter().chain(self.copied.drain(..)).chain(tail).collect();
@@ -143,19 +143,19 @@ fn packets(edge: &mut Edge, frames: usize, sets: &mut Sets, log: &LogLines) -> R
     for unit in Framing::StartCodes.units(header_of(&parameters)).unwrap_or_default() {
         sets.add(unit).map_err(MediaError::NoSeam)?;
     }
-    made.iter().map(|packet| plain(packet, Framing::StartCodes)).collect()
+    made.iter().map(|packet| plain(packet, Framing::StartCodes, true)).collect()
 }
 
 /// The packet with lengths of four bytes before its units, without the parameter sets that are in the header, and without
 /// marks that belong to the other framing. The bytes are shared where nothing changes.
-fn plain(packet: &Packet, framing: Framing) -> Result<Packet, MediaError> {
+fn plain(packet: &Packet, framing: Framing, is_edge: bool) -> Result<Packet, MediaError> {
     let damaged = || MediaError::NoSeam(NotSmart::Damaged);
     let bytes = packet.data().unwrap_or_default();
     let found = framing.units(bytes).ok_or_else(damaged)?;
     let is_kept = |unit: &&[u8]| match kind_of(unit) {
         kind::SPS | kind::PPS | kind::DELIMITER | kind::FILLER => false,
         // What an encoder says of itself would be taken to be said of the copied part, too.
-        kind::SEI => framing == Framing::Lengths(4) || !is_signature(unit),
+        kind::SEI => !is_edge || !is_signature(unit),
         _ => true,
     };
     let kept = || found.iter().copied().filter(is_kept);

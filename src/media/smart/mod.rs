@@ -3,7 +3,7 @@
 //! ```text
 //! packets ──► survey ──► Groups: where copying may begin and end
 //!               │            └──seams(stretch)──► Seams: lead (encoded) | copied | tail (encoded)
-//!         units, sets, bits                                      └──► output/smart
+//!    units, sets, sequence                                       └──► output/smart
 //! ```
 //!
 //! The parts have parameter sets of their own, with numbers of their own, all of them in the file's header (`avcC`): no
@@ -12,12 +12,14 @@
 
 mod bits;
 mod seams;
+mod sequence;
 mod sets;
 mod survey;
 pub(super) mod units;
 
 pub use seams::{Groups, Seams};
-pub(super) use sets::{Sequence, Sets};
+pub(super) use sequence::Sequence;
+pub(super) use sets::Sets;
 pub use survey::Survey;
 
 /// Why a clip is encoded from end to end after all.

@@ -20,6 +20,8 @@ pub(in crate::media) struct Coding {
     pub profile: &'static str,
     /// FFmpeg's names of the pixel formats.
     pub formats: &'static str,
+    /// How many frames at most come before one that is shown before them.
+    pub depth: u32,
     /// The number of the edges' own parameter sets.
     pub id: u32,
 }
@@ -44,7 +46,7 @@ pub struct Groups {
     places: Vec<Place>,
     /// By packet: how many up to it cannot be copied.
     unusable: Vec<usize>,
-    /// All times, rising.
+    /// When frames are shown, rising.
     times: Vec<i64>,
     pub(in crate::media) coding: Coding,
 }
@@ -64,11 +66,17 @@ impl Groups {
 
     pub(super) fn new(packets: &[PacketInfo], refreshes: &[bool], coding: Coding) -> Result<Self, NotSmart> {
         let shown: Vec<i64> = packets.iter().map(|packet| packet.pts).collect::<Option<_>>().ok_or(NotSmart::Times)?;
-        let mut times = shown.clone();
-        times.sort_unstable();
-        if times.iter().zip(times.iter().skip(1)).any(|(time, next)| time == next) {
+        let sorted = |mut times: Vec<i64>| {
+            times.sort_unstable();
+            times
+        };
+        let all = sorted(shown.clone());
+        if all.iter().zip(all.iter().skip(1)).any(|(time, next)| time == next) {
             return Err(NotSmart::Times);
         }
+        let coding = Coding { depth: depth(&shown), ..coding };
+        let times =
+            sorted(packets.iter().filter(|packet| !packet.is_discarded).filter_map(|packet| packet.pts).collect());
         let is_unusable = packets.iter().map(|packet| packet.is_discarded || packet.is_corrupt);
         let unusable = std::iter::once(0).chain(is_unusable.scan(0, |count, is_unusable| {
             *count += usize::from(is_unusable);
@@ -145,6 +153,15 @@ impl Seams {
     }
 }
 
+/// How many frames at most come before one that is shown before them. No decoder holds more than 16.
+fn depth(shown: &[i64]) -> u32 {
+    let held = |at: usize| {
+        let (own, before) = (shown.get(at)?, shown.get(at.saturating_sub(32)..at)?);
+        u32::try_from(before.iter().filter(|time| *time > own).count()).ok()
+    };
+    (0..shown.len()).filter_map(held).max().unwrap_or(0).min(16)
+}
+
 /// `shown`: times of the packets, in the file's order.
 fn places(shown: &[i64], refreshes: &[bool]) -> Vec<Place> {
     let mut earliest: Vec<i64> = shown.to_vec();
@@ -185,7 +202,14 @@ mod tests {
     }
 
     fn coding() -> Coding {
-        Coding { sets: Sets::default(), framing: Framing::Lengths(4), profile: "high", formats: "yuv420p", id: 1 }
+        Coding {
+            sets: Sets::default(),
+            framing: Framing::Lengths(4),
+            profile: "high",
+            formats: "yuv420p",
+            depth: 2,
+            id: 1,
+        }
     }
 
     /// Groups of 12 shown as I B B P …, coded as I P B B; every second one refreshes, the others let B refer past them.

@@ -2,147 +2,8 @@
 
 use super::NotSmart;
 use super::bits::Bits;
+use super::sequence::{HIGH, Sequence};
 use super::units::{Framing, kind, kind_of};
-
-/// Profiles whose sets tell chroma and depth (ITU-T H.264, 7.3.2.1.1).
-const HIGH: [u8; 13] = [100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135];
-
-/// Sample aspect ratios by `aspect_ratio_idc` (table E-1).
-const ASPECTS: [(u32, u32); 17] = [
-    (0, 1),
-    (1, 1),
-    (12, 11),
-    (10, 11),
-    (16, 11),
-    (40, 33),
-    (24, 11),
-    (20, 11),
-    (32, 11),
-    (80, 33),
-    (18, 11),
-    (15, 11),
-    (64, 33),
-    (160, 99),
-    (4, 3),
-    (3, 2),
-    (2, 1),
-];
-
-/// What a sequence parameter set says of the pictures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sequence {
-    pub id: u32,
-    pub profile: u8,
-    /// Bits of constraints, as the set has them.
-    pub constraints: u8,
-    pub level: u8,
-    /// `chroma_format_idc`: 1 is 4:2:0, 2 is 4:2:2.
-    pub chroma: u32,
-    /// Bits of luma and of chroma.
-    pub depth: (u32, u32),
-    /// Size as coded, in macroblocks.
-    pub size: (u32, u32),
-    /// No fields, neither pictures nor macroblocks of them.
-    pub is_progressive: bool,
-    /// Sample aspect ratio; 0:1 where it is not told.
-    pub aspect: (u32, u32),
-}
-
-impl Sequence {
-    /// Reads a unit; `None`: it is damaged.
-    pub fn read(unit: &[u8]) -> Option<Self> {
-        let mut bits = Bits::new(unit);
-        let profile = u8::try_from(bits.number(8)?).ok()?;
-        let constraints = u8::try_from(bits.number(8)?).ok()?;
-        let level = u8::try_from(bits.number(8)?).ok()?;
-        let id = bits.unsigned().filter(|id| *id < 32)?;
-        let (chroma, depth) = if HIGH.contains(&profile) { formats(&mut bits)? } else { (1, (8, 8)) };
-        skip_order(&mut bits)?;
-        bits.unsigned()?;
-        bits.flag()?;
-        let (width, height) = (bits.unsigned()?.checked_add(1)?, bits.unsigned()?.checked_add(1)?);
-        let is_progressive = bits.flag()?;
-        if !is_progressive {
-            bits.flag()?;
-        }
-        bits.flag()?;
-        if bits.flag()? {
-            for _ in 0..4 {
-                bits.unsigned()?;
-            }
-        }
-        let aspect = if bits.flag()? { aspect(&mut bits)? } else { (0, 1) };
-        let size = (width, height);
-        Some(Self { id, profile, constraints, level, chroma, depth, size, is_progressive, aspect })
-    }
-
-    /// Whether pictures of both can follow one another in one stream without a new decoder.
-    pub fn continues(&self, other: &Self) -> bool {
-        let of = |set: &Self| (set.chroma, set.depth, set.size, set.is_progressive);
-        of(self) == of(other)
-    }
-}
-
-/// Chroma format and depths.
-fn formats(bits: &mut Bits) -> Option<(u32, (u32, u32))> {
-    let chroma = bits.unsigned()?;
-    if chroma == 3 {
-        bits.flag()?;
-    }
-    let depth = (bits.unsigned()?.checked_add(8)?, bits.unsigned()?.checked_add(8)?);
-    bits.flag()?;
-    if bits.flag()? {
-        for list in 0..if chroma == 3 { 12 } else { 8 } {
-            if bits.flag()? {
-                skip_scaling(bits, if list < 6 { 16 } else { 64 })?;
-            }
-        }
-    }
-    Some((chroma, depth))
-}
-
-fn skip_scaling(bits: &mut Bits, length: u32) -> Option<()> {
-    let (mut last, mut next) = (8, 8);
-    for _ in 0..length {
-        if next != 0 {
-            next = (last + bits.signed()?).rem_euclid(256);
-        }
-        last = if next == 0 { last } else { next };
-    }
-    Some(())
-}
-
-/// How frames are numbered and ordered.
-fn skip_order(bits: &mut Bits) -> Option<()> {
-    bits.unsigned()?;
-    match bits.unsigned()? {
-        0 => {
-            bits.unsigned()?;
-        }
-        1 => {
-            bits.flag()?;
-            bits.signed()?;
-            bits.signed()?;
-            for _ in 0..bits.unsigned().filter(|count| *count < 256)? {
-                bits.signed()?;
-            }
-        }
-        _ => {}
-    }
-    Some(())
-}
-
-/// The first field of the usability information.
-fn aspect(bits: &mut Bits) -> Option<(u32, u32)> {
-    if !bits.flag()? {
-        return Some((0, 1));
-    }
-    let told = match bits.number(8)? {
-        255 => (bits.number(16)?, bits.number(16)?),
-        index => ASPECTS.get(usize::try_from(index).ok()?).copied().unwrap_or((0, 1)),
-    };
-    Some(if told.0 == 0 || told.1 == 0 { (0, 1) } else { told })
-}
 
 /// The parameter sets of a stream, by their numbers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -217,8 +78,9 @@ impl Sets {
     }
 
     /// The header of a file that holds pictures of all these sets (`avcC`, ISO/IEC 14496-15, 5.3.3.1): its packets have
-    /// lengths of four bytes. `None`: too many, or too long.
-    pub fn header(&self) -> Option<Vec<u8>> {
+    /// lengths of four bytes, and no frame has more than `depth` before it that are shown behind it. `None`: too many sets,
+    /// or too long ones.
+    pub fn header(&self, depth: u32) -> Option<Vec<u8>> {
         let sets = || self.sequences.iter().map(|(set, _)| set);
         let profile = sets().map(|set| set.profile).max()?;
         let constraints = sets().fold(0xFF, |all, set| all & set.constraints);
@@ -226,7 +88,7 @@ impl Sets {
         let mut header = vec![1, profile, constraints, level, 0xFF];
         header.push(0xE0 | u8::try_from(self.sequences.len()).ok().filter(|count| *count < 32)?);
         for (_, unit) in &self.sequences {
-            push(&mut header, unit)?;
+            push(&mut header, &Sequence::with_depth(unit, depth)?)?;
         }
         header.push(u8::try_from(self.pictures.len()).ok()?);
         for (_, unit) in &self.pictures {
@@ -284,7 +146,7 @@ mod tests {
         assert_eq!((set.id, set.profile, set.level, set.chroma, set.depth), (0, 100, 12, 1, (8, 8)));
         assert_eq!((set.size, set.is_progressive, set.aspect), ((20, 12), true, (1, 1)));
         assert_eq!(sets.free_id(), Some(1));
-        let header = sets.header().unwrap();
+        let header = sets.header(2).unwrap();
         let (again, framing) = Sets::of_header(&header).unwrap();
         assert_eq!((&again, framing), (&sets, Framing::Lengths(4)));
         let marked = [&[0, 0, 0, 1], &SPS[..], &[0, 0, 1], &PPS[..]].concat();

@@ -3,7 +3,7 @@
 use ffmpeg_next::codec::{self, Id};
 use ffmpeg_next::{Packet, ffi};
 
-use super::seams::Groups;
+use super::seams::{Coding, Groups};
 use super::sets::Sets;
 use super::units::{Framing, kind, kind_of};
 use super::{NotSmart, Sequence};
@@ -92,12 +92,13 @@ impl Survey {
             return Err(NotSmart::Format);
         }
         let id = self.sets.free_id().ok_or(NotSmart::Changes)?;
-        let sets = self.sets;
-        Groups::new(
-            packets,
-            &self.refreshes,
-            super::seams::Coding { sets, framing: self.framing, profile, formats, id },
-        )
+        // No frame reordered yet: the packets tell.
+        let coding = Coding { sets: self.sets, framing: self.framing, profile, formats, depth: 0, id };
+        let groups = Groups::new(packets, &self.refreshes, coding)?;
+        match groups.coding.sets.header(groups.coding.depth) {
+            Some(_) => Ok(groups),
+            None => Err(NotSmart::Damaged),
+        }
     }
 }
 
