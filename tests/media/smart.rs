@@ -212,8 +212,15 @@ fn all_shapes_of_h264_go_on_over_the_seams() {
         ("low.mp4", "-g 20 -tune zerolatency"),
         ("wide.mp4", "-g 20 -pix_fmt yuv422p"),
         ("deep.mp4", "-g 20 -pix_fmt yuv420p10le"),
+        ("aspect.mp4", "-g 20 -vf setsar=0"),
+        ("aspect.mkv", "-g 20 -vf setsar=4/3"),
     ] {
-        let source = drawn(&lab, name, options);
+        let mut source = drawn(&lab, name, options);
+        if name.starts_with("aspect") {
+            // The container says another shape of pixels than the stream.
+            let copy = format!("-i {name} -c copy -aspect 3:1");
+            source = Source::new(lab.make(&format!("other_{name}"), &copy));
+        }
         let count = source.times.len();
         for span in [(7, count - 3), (0, count * 2 / 3)] {
             let cut = source.cut(&lab, span, "mp4").unwrap_or_else(|why| panic!("{name} {span:?}: {why}"));

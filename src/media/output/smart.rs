@@ -47,10 +47,7 @@ impl Smart {
     /// `zero`: where the file's time begins; `usual`: how long a frame lasts that does not tell.
     pub fn new(spec: &SmartSpec, info: &VideoInfo, parameters: &Parameters, zero: i64, usual: i64) -> Self {
         let edge = |end| {
-            // A decoder would begin anew, and lose frames, where the pixels' shape changes.
-            let (across, down) = spec.groups.coding.sets.sequence().map_or((0, 1), |sequence| sequence.aspect);
-            let shape = format!("setsar=sar={across}/{down}:max=65535");
-            let encoded = Encoded::new(info, None, Some(shape), spec.codec.clone());
+            let encoded = Encoded::new(info, None, None, spec.codec.clone());
             Edge {
                 encoded: encoded.with_clock(zero, usual).with_global_headers(true),
                 lane: Lane { usual_duration: usual, ..Lane::default() },
