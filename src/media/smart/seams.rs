@@ -5,9 +5,11 @@ use super::sets::Sets;
 use super::units::Framing;
 use crate::media::{PacketInfo, Stretch, VideoCodec};
 
-/// Quality of the edges, of which there is little: frames that stand beside copied ones must not show it. Above 40 dB on
-/// real footage.
-const CRF: &str = "14";
+/// Quality of the edges, which stand beside frames of the source: over 40 dB on real footage.
+const CRF: f64 = 18.0;
+/// Quantizers may lie above the quality's own by so much: x264 takes single frames, as edges often are, for a part of
+/// something long that moves, and quantizes them coarsely (39 dB where 42 are meant).
+const ROOM: f64 = 4.0;
 /// Less than this copied is not worth two more seams. Frames.
 const LEAST: usize = 8;
 
@@ -121,10 +123,11 @@ impl Groups {
 
     /// The encoder of the edges. Speed and quality may be set; all else follows the source.
     pub fn edges(&self, preset: Option<&str>, crf: Option<f64>) -> VideoCodec {
-        let crf = crf.map_or_else(|| CRF.to_owned(), |crf| crf.to_string());
+        let crf = crf.unwrap_or(CRF);
         let options = [
             ("preset", preset.unwrap_or("medium").to_owned()),
-            ("crf", crf),
+            ("crf", crf.to_string()),
+            ("qmax", (crf + ROOM).round().to_string()),
             ("profile", self.coding.profile.to_owned()),
             // Frames in their order, as the decoder of the parts may be used to none.
             ("bf", "0".to_owned()),
