@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::NotSmart;
 use crate::error::Class;
 use crate::sample::{Failure, FailureClass};
 
@@ -62,6 +63,9 @@ pub enum MediaError {
         "the container keeps no presentation times, and they cannot be told from the video: clips cannot be copied; set `precision: exact` in ClippingSubsampler"
     )]
     NoTimes,
+    /// Copied and encoded parts do not make one clip after all: it is to be encoded from end to end.
+    #[error("the clip cannot be put together of copied and encoded parts: {0}")]
+    NoSeam(NotSmart),
     /// Nothing of the media lies within the span.
     #[error("nothing of the media lies within the clip")]
     NothingInside,
@@ -89,7 +93,7 @@ impl MediaError {
             | MediaError::NoEncoder { .. }
             | MediaError::Option { .. }
             | MediaError::DoesNotFit { .. } => FailureClass::UnsupportedCodec,
-            MediaError::Encoder { .. } => FailureClass::NotEncodable,
+            MediaError::Encoder { .. } | MediaError::NoSeam(_) => FailureClass::NotEncodable,
             MediaError::NoTimes => FailureClass::NotDecodable,
             MediaError::NothingInside => FailureClass::NoClips,
             MediaError::TooManyPixels { .. }

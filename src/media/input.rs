@@ -8,6 +8,7 @@ use ffmpeg_next::{Packet, Rational, ffi};
 use super::order::{self, Times};
 use super::packets::{self, PacketInfo};
 use super::pass::{Pass, PassOptions};
+use super::smart::{Groups, NotSmart, Survey};
 use super::source::Source;
 use super::{DecodeOptions, Decoder, Limits, LogCapture, MediaError, demux, probe};
 use crate::sample::Container;
@@ -166,15 +167,28 @@ impl Media {
     /// All packets of a stream, in the file's order. One pass over the file, nothing decoded.
     pub fn packets(&mut self, stream: usize) -> Result<Vec<PacketInfo>, MediaError> {
         self.rewind()?;
-        packets::index(self, stream)
+        packets::index(self, stream, &mut |_| {})
     }
 
     /// As [`Media::packets`] of the first video stream, with presentation times also where the container keeps none (AVI
     /// with reordered frames): the video is decoded once for them, and packets of later passes have them, too. Where they
     /// cannot be told, they stay out.
     pub fn shown_packets(&mut self) -> Result<Vec<PacketInfo>, MediaError> {
+        self.shown_packets_and(&mut |_| {})
+    }
+
+    /// As [`Media::shown_packets`], and whether clips can be copied in part, or why not. No further pass.
+    pub fn surveyed_packets(&mut self) -> Result<(Vec<PacketInfo>, Result<Groups, NotSmart>), MediaError> {
+        let mut survey = Survey::new(self);
+        let packets = self.shown_packets_and(&mut |packet| survey.packet(packet))?;
+        let groups = survey.finish(&packets);
+        Ok((packets, groups))
+    }
+
+    fn shown_packets_and(&mut self, look: &mut dyn FnMut(&Packet)) -> Result<Vec<PacketInfo>, MediaError> {
         let stream = self.video()?.stream;
-        let mut packets = self.packets(stream)?;
+        self.rewind()?;
+        let mut packets = packets::index(self, stream, look)?;
         if packets.iter().all(|packet| packet.pts.is_some()) {
             return Ok(packets);
         }

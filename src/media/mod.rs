@@ -7,6 +7,7 @@
 //!   ├─────► decode   frames in presentation order ──► picture (planar YUV) ──► frame
 //!   └─────► pass     packets and frames together, and only those that are needed
 //! output: frames and packets to whole files in memory
+//! smart: which packets of a clip can be copied between edges that are encoded
 //! log: FFmpeg's messages, caught per sample
 //! ```
 
@@ -25,6 +26,7 @@ mod packets;
 mod pass;
 mod picture;
 mod probe;
+mod smart;
 mod source;
 
 pub use check::Checked;
@@ -36,8 +38,9 @@ pub use limits::Limits;
 pub use log::{LogCapture, LogLines};
 pub use memory::make_memory_steady;
 pub use output::{
-    AudioCodec, ClipFile, ClipSpec, ClipWriter, ImageFormat, SoundSpec, StreamSummary, Streams, VideoCodec, VideoSpec,
-    WARM_UP, encode_image, keep, share,
+    AudioCodec, ClipFile, ClipSpec, ClipWriter, ImageFormat, SmartSpec, SoundSpec, StreamSummary, Streams, VideoCodec,
+    VideoSpec, WARM_UP, encode_image, keep, share,
 };
 pub use packets::PacketInfo;
 pub use pass::{Action, Event, Pass, PassOptions, Stretch, select};
+pub use smart::{Groups, NotSmart, Seams};

@@ -31,7 +31,12 @@ impl PacketInfo {
     }
 }
 
-pub(super) fn index(media: &mut Media, stream: usize) -> Result<Vec<PacketInfo>, MediaError> {
+/// The index of one stream; `look` is shown every packet of the file.
+pub(super) fn index(
+    media: &mut Media,
+    stream: usize,
+    look: &mut dyn FnMut(&Packet),
+) -> Result<Vec<PacketInfo>, MediaError> {
     let limit = media.limits().max_packets;
     let mut packets = Vec::new();
     let mut packet = Packet::empty();
@@ -42,6 +47,7 @@ pub(super) fn index(media: &mut Media, stream: usize) -> Result<Vec<PacketInfo>,
         if count > limit {
             return Err(MediaError::TooManyPackets { count, limit });
         }
+        look(&packet);
         if packet.stream() == stream {
             packets.push(info(&packet));
         }

@@ -38,6 +38,8 @@ pub enum Precision {
     Low,
     /// Packets are copied, from the first keyframe within the span to the last.
     KeyframeAdjusted,
+    /// Exactly the frames of the span: whole groups of pictures are copied, only the edges are encoded.
+    Smart,
     /// Frames are encoded again: exactly those of the span.
     Exact,
 }
@@ -69,6 +71,7 @@ impl Subsampler for Settings {
     fn needs(&self, needs: &mut Needs) {
         needs.clips = Some(match self.precision {
             Precision::Low | Precision::KeyframeAdjusted => Cut::Copy,
+            Precision::Smart => Cut::Smart,
             Precision::Exact => Cut::Encode,
         });
     }

@@ -26,6 +26,8 @@ pub struct Needs {
 pub enum Cut {
     /// Packets are copied: clips begin and end at keyframes.
     Copy,
+    /// Whole groups of pictures are copied, the edges encoded: as `Encode`, at less cost. `Encode` where that cannot be.
+    Smart,
     /// Frames are encoded again: clips have exactly the frames that were asked for.
     Encode,
 }

@@ -23,6 +23,8 @@ pub struct Passes {
     /// The decode that finds the cuts also makes the clips: each is encoded while its scene goes by.
     pub cuts_at_once: bool,
     pub video: Work,
+    /// Of a video that is encoded, whole groups of pictures are copied where they can be.
+    pub smart: bool,
     pub audio: Work,
     /// Frames become pictures of their own.
     pub images: bool,
@@ -48,7 +50,7 @@ impl Passes {
         let video = match (&recipe.formats.video, needs.encode, cut) {
             (None, ..) => Work::None,
             (Some(_), true, _) => Work::Encode,
-            (Some(_), false, Cut::Encode) if clips => Work::Encode,
+            (Some(_), false, Cut::Encode | Cut::Smart) if clips => Work::Encode,
             _ if clips => Work::Copy,
             // The sound of the video's own file changes, so a new file is made.
             _ if needs.resample && recipe.formats.separate_audio().is_none() => Work::Copy,
@@ -71,6 +73,7 @@ impl Passes {
             watches_first: needs.all_frames && waits,
             cuts_at_once: needs.all_frames && waits && video == Work::Encode && cuts_can_be_used_at_once(recipe, needs),
             video,
+            smart: video == Work::Encode && clips && cut == Cut::Smart && !needs.encode,
             audio,
             images: needs.images,
             clips,
@@ -108,10 +111,14 @@ impl fmt::Display for Passes {
             0 if self.indexes => "packets read, no decode".to_owned(),
             0 if self.probes => "headers read, no decode".to_owned(),
             0 => "no decode".to_owned(),
+            1 if self.smart && !self.watches && !self.images => "1 decode of the clips' edges".to_owned(),
             1 => "1 decode".to_owned(),
             n => format!("{n} decodes (what to encode depends on the whole video)"),
         }];
         parts.push(match self.video {
+            Work::Encode if self.smart => {
+                "copies whole groups of pictures and encodes the edges per clip (H.264; else all of it)".to_owned()
+            }
             Work::Encode => format!("1 encode per {unit}"),
             Work::Copy => format!("video copied per {unit}"),
             Work::None if self.keeps_media => "media kept as it is".to_owned(),

@@ -45,7 +45,7 @@ subsampling:
   CutDetectionSubsampler: {cuts_are_clips: maybe}
 ";
     insta::assert_snapshot!(refused_briefly(yaml, &[]), @"
-    job.yaml:2:72: subsampling.ClippingSubsampler.args.precision: unknown variant `exakt`, expected one of `low`, `keyframe_adjusted`, `exact`
+    job.yaml:2:72: subsampling.ClippingSubsampler.args.precision: unknown variant `exakt`, expected one of `low`, `keyframe_adjusted`, `smart`, `exact`
     job.yaml:3:45: subsampling.ResolutionSubsampler.args.video_size: is odd, which most videos cannot be
     job.yaml:3:63: subsampling.ResolutionSubsampler.args.resize_mode: `stretch` is no way to resize
     job.yaml:3:87: subsampling.ResolutionSubsampler.more: unknown key

@@ -9,4 +9,5 @@ mod lab;
 mod output;
 mod pass;
 mod probe;
+mod smart;
 mod sound;

@@ -16,6 +16,7 @@ mod pictures;
 mod probe;
 mod same_bytes;
 mod shipped;
+mod smart;
 mod subtitle_clips;
 mod subtitle_frames;
 mod subtitle_input;

@@ -5,10 +5,11 @@ mod open_ended;
 use ffmpeg_next::{Packet, Rational, frame};
 
 use super::encoder::VideoCodec;
-use super::lane::Lane;
+use super::lane::{Lane, in_turn};
 use super::muxer::{Muxer, SideData};
 use super::own::{Gate, copy_sound, copy_video};
 use super::pictures::Encoded;
+use super::smart::{Smart, SmartSpec};
 use super::sound::{AudioCodec, SoundTrack};
 use super::source::Streams;
 use crate::media::log::LogLines;
@@ -35,6 +36,8 @@ pub enum VideoSpec {
     None,
     /// Packets as they are: the stretch begins at a keyframe.
     Copy,
+    /// Whole groups of pictures as they are, encoded edges.
+    Smart(SmartSpec),
     Encode {
         /// A chain of filters as `ffmpeg -vf` takes it.
         graph: Option<String>,
@@ -66,6 +69,8 @@ pub struct StreamSummary {
     /// Where the last packet ends.
     pub end: f64,
     pub packets: u64,
+    /// Of them, the encoded ones of a video whose other packets are copied.
+    pub encoded: u64,
     /// Pixels, as a player shows them but for the turn of a copied stream; 0 for sound.
     pub width: u32,
     pub height: u32,
@@ -74,6 +79,7 @@ pub struct StreamSummary {
 enum Pictures {
     None,
     Copy { stream: usize, zero: i64, is_over: bool, has_key: bool },
+    Smart(Box<Smart>),
     Encode(Box<Encoded>),
 }
 
@@ -115,6 +121,16 @@ impl ClipWriter {
                 side_data = kept.clone();
                 Pictures::Copy { stream: info.stream, zero: zero_in(info.time_base), is_over: false, has_key: false }
             }
+            (VideoSpec::Smart(spec), Some((info, parameters, kept))) => {
+                side_data = kept.clone();
+                Pictures::Smart(Box::new(Smart::new(
+                    spec,
+                    info,
+                    parameters,
+                    zero_in(info.time_base),
+                    frame_length(info),
+                )))
+            }
             (VideoSpec::Encode { graph, codec }, Some((info, ..))) => {
                 let encoded = Encoded::new(info, source.turn(), graph.clone(), codec.clone())
                     .with_clock(zero_in(info.time_base), frame_length(info))
@@ -127,8 +143,10 @@ impl ClipWriter {
             video_lane.usual_duration = frame_length(info);
             video_lane.size = (info.width, info.height);
         }
-        if let Pictures::Copy { zero, .. } = &pictures {
-            video_lane.end = known_end(spec.stretch).map(|end| end - zero);
+        if matches!(pictures, Pictures::Copy { .. } | Pictures::Smart(_))
+            && let Some(info) = &info
+        {
+            video_lane.end = known_end(spec.stretch).map(|end| end - zero_in(info.time_base));
         }
         let (sound, sound_lane) = sound(source, spec, &muxer)?;
         let mut writer = Self {
@@ -152,13 +170,18 @@ impl ClipWriter {
 
     /// Whether it wants frames, and not only packets.
     pub fn wants_frames(&self) -> bool {
-        matches!(self.pictures, Pictures::Encode(_))
+        match &self.pictures {
+            Pictures::Encode(_) => true,
+            Pictures::Smart(smart) => smart.wants_frames(),
+            Pictures::Copy { .. } | Pictures::None => false,
+        }
     }
 
     /// Streams whose packets it wants.
     pub fn streams(&self) -> Vec<usize> {
         let video = match &self.pictures {
             Pictures::Copy { stream, .. } => Some(*stream),
+            Pictures::Smart(smart) => Some(smart.stream()),
             _ => None,
         };
         let sound = match &self.sound {
@@ -179,8 +202,10 @@ impl ClipWriter {
         if self.stretch.is_some_and(|stretch| !(stretch.start..stretch.end).contains(&pts)) {
             return Ok(());
         }
-        if let Pictures::Encode(encoded) = &mut self.pictures {
-            encoded.frame(frame, pts, &self.log, &mut self.video_lane)?;
+        match &mut self.pictures {
+            Pictures::Encode(encoded) => encoded.frame(frame, pts, &self.log, &mut self.video_lane)?,
+            Pictures::Smart(smart) => smart.frame(frame, pts, &self.log)?,
+            Pictures::Copy { .. } | Pictures::None => {}
         }
         self.flush()
     }
@@ -197,6 +222,7 @@ impl ClipWriter {
                     self.video_lane.take(kept);
                 }
             }
+            Pictures::Smart(smart) if smart.stream() == stream => smart.packet(packet)?,
             _ => {}
         }
         match &mut self.sound {
@@ -234,9 +260,11 @@ impl ClipWriter {
     /// # Errors
     /// [`MediaError::NothingInside`]: not one frame or packet was its own.
     pub fn finish(mut self) -> Result<ClipFile, MediaError> {
-        if let Pictures::Encode(encoded) = &mut self.pictures {
+        match &mut self.pictures {
             // A clip's last frame lasts until the one behind the clip is shown.
-            encoded.finish(known_end(self.stretch), &self.log, &mut self.video_lane)?;
+            Pictures::Encode(encoded) => encoded.finish(known_end(self.stretch), &self.log, &mut self.video_lane)?,
+            Pictures::Smart(smart) => smart.finish(&self.log, &mut self.video_lane)?,
+            Pictures::Copy { .. } | Pictures::None => {}
         }
         if let Sound::Encode(track) = &mut self.sound {
             let lane = &mut self.sound_lane;
@@ -281,11 +309,8 @@ impl ClipWriter {
             self.muxer.begin(&self.log)?;
             self.has_begun = true;
         }
-        for lane in [&mut self.video_lane, &mut self.sound_lane] {
-            let Some(stream) = lane.muxed else { continue };
-            for packet in lane.waiting.drain(..) {
-                self.muxer.write(packet, stream)?;
-            }
+        for (stream, packet) in in_turn(&mut self.video_lane, &mut self.sound_lane) {
+            self.muxer.write(packet, stream)?;
         }
         Ok(())
     }
@@ -293,7 +318,7 @@ impl ClipWriter {
     /// Copied pictures still have to be turned by the player.
     fn copy_turn(&mut self) {
         let Some(info) = &self.info else { return };
-        if let (Pictures::Copy { .. }, Some(muxed)) = (&self.pictures, self.video_lane.muxed) {
+        if let (Pictures::Copy { .. } | Pictures::Smart(_), Some(muxed)) = (&self.pictures, self.video_lane.muxed) {
             self.muxer.add_side_data(muxed, &self.side_data);
         }
         if let (Some(rate), Some(muxed)) = (info.frame_rate, self.video_lane.muxed)

@@ -13,6 +13,8 @@ pub struct Lane {
     pub muxed: Option<usize>,
     pub is_ended: bool,
     pub packets: u64,
+    /// Of them, those that were encoded, where others were copied.
+    pub encoded: u64,
     /// Of a packet that does not tell, in its time base.
     pub usual_duration: i64,
     /// Where the last frame ends, if that is known better than by its packet: in the time base of the packets.
@@ -41,6 +43,27 @@ impl Lane {
         let (width, height) = self.size;
         let seconds = |time: i64| time as f64 * f64::from(*time_base) + zero;
         let end = self.end.filter(|known| *known > start).unwrap_or(end);
-        Some(StreamSummary { start: seconds(start), end: seconds(end), packets: self.packets, width, height })
+        let (packets, encoded) = (self.packets, self.encoded);
+        Some(StreamSummary { start: seconds(start), end: seconds(end), packets, encoded, width, height })
     }
+}
+
+/// What waits in both lanes, by decoding time: a lane that had to wait for its last packet does not come before the other.
+pub fn in_turn(video: &mut Lane, sound: &mut Lane) -> Vec<(usize, Packet)> {
+    let seconds = |lane: &Lane, packet: &Packet| {
+        let unit = lane.ready.as_ref().map_or(0.0, |(_, time_base)| f64::from(*time_base));
+        packet.dts().or(packet.pts()).map_or(f64::NEG_INFINITY, |time| time as f64 * unit)
+    };
+    let mut turns = Vec::new();
+    for lane in [video, sound] {
+        let Some(stream) = lane.muxed else { continue };
+        let mut latest = f64::NEG_INFINITY;
+        for packet in std::mem::take(&mut lane.waiting) {
+            // Within a lane the order stays.
+            latest = seconds(lane, &packet).max(latest);
+            turns.push((latest, stream, packet));
+        }
+    }
+    turns.sort_by(|a, b| a.0.total_cmp(&b.0));
+    turns.into_iter().map(|(_, stream, packet)| (stream, packet)).collect()
 }

@@ -3,6 +3,7 @@
 //! ```text
 //! frames ──► filter ──► encoder ─┐
 //! packets ──► sound ─────────────┴─► muxer ──► bytes          (clip: one file of one clip)
+//! packets, frames ──► smart ─────┘
 //! frame ───► image
 //! ```
 
@@ -16,6 +17,7 @@ mod muxer;
 mod options;
 mod own;
 mod pictures;
+mod smart;
 mod sound;
 mod source;
 mod turn;
@@ -26,5 +28,6 @@ pub use filter::share;
 pub use image::{ImageFormat, encode_image};
 pub use muxer::keep;
 pub use own::WARM_UP;
+pub use smart::SmartSpec;
 pub use sound::AudioCodec;
 pub use source::Streams;

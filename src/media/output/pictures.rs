@@ -69,6 +69,10 @@ impl Encoded {
         Self { zero, usual, ..self }
     }
 
+    pub fn time_base(&self) -> Rational {
+        self.time_base
+    }
+
     pub fn with_global_headers(self, global_headers: bool) -> Self {
         Self { global_headers, ..self }
     }

@@ -80,7 +80,7 @@ pub fn plan(frames: &Frames, piece: Span, cut: Cut) -> Option<Planned> {
         return None;
     }
     match cut {
-        Cut::Encode => Some(Planned { start, end, asked: piece }),
+        Cut::Smart | Cut::Encode => Some(Planned { start, end, asked: piece }),
         Cut::Copy => {
             let (start, end) = copied(&frames.packets, start, end)?;
             Some(Planned { start, end: frames.after(end), asked: piece })

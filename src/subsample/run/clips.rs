@@ -1,6 +1,6 @@
 //! The clips of one sample in the making: each file is fed from the one pass.
 
-use crate::media::{ClipFile, ClipSpec, ClipWriter, DecodedFrame, MediaError, Streams, WARM_UP};
+use crate::media::{ClipFile, ClipSpec, ClipWriter, DecodedFrame, MediaError, NotSmart, Streams, WARM_UP};
 
 /// One clip: the files that are made of it.
 pub struct Job {
@@ -16,6 +16,8 @@ pub struct Job {
 pub struct Done {
     pub index: usize,
     pub files: Vec<(String, ClipFile)>,
+    /// It could not be put together of copied and encoded parts after all, so there are no files.
+    pub refused: Option<NotSmart>,
 }
 
 struct Active {
@@ -158,16 +160,19 @@ impl<'s> Clips<'s> {
     fn close(&mut self) -> Result<(), MediaError> {
         let is_over = |active: &mut Active| active.is_video_over && active.is_sound_over;
         for active in self.active.extract_if(.., is_over) {
-            let mut files = Vec::new();
+            let (mut files, mut refused) = (Vec::new(), None);
             for (extension, writer) in active.writers {
                 match writer.finish() {
                     Ok(file) => files.push((extension, file)),
                     // A clip may lie where there is no sound.
                     Err(MediaError::NothingInside) => {}
+                    Err(MediaError::NoSeam(why)) => refused = Some(why),
                     Err(error) => return Err(error),
                 }
             }
-            self.done.push(Done { index: active.index, files });
+            // All of its files are made together.
+            files.truncate(if refused.is_some() { 0 } else { files.len() });
+            self.done.push(Done { index: active.index, files, refused });
         }
         Ok(())
     }

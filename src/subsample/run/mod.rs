@@ -9,6 +9,7 @@ mod outputs;
 mod pass;
 mod said;
 mod scenes;
+mod smart;
 mod spans;
 pub mod thin;
 mod watching;

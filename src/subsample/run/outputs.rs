@@ -2,9 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
+use super::smart;
 use super::watching::Watching;
 use super::work::Work;
-use crate::media::{ClipSpec, SoundSpec, StreamSummary, Streams, Stretch, VideoSpec};
+use crate::media::{ClipSpec, NotSmart, Seams, SoundSpec, StreamSummary, Streams, Stretch, VideoSpec};
 use crate::mill::worker::{Made, Stored};
 use crate::sample::Status;
 use crate::subsample::clips::Planned;
@@ -16,6 +17,8 @@ pub type Fields = Map<String, Value>;
 pub struct Output {
     /// The frames that it has; none: the whole media.
     pub planned: Option<Planned>,
+    /// Its parts, where some of it is copied; or why it is encoded from end to end; none: nobody asked.
+    pub smart: Option<Result<Seams, NotSmart>>,
     /// Seconds from the container's start, for media without pictures.
     pub seconds: (f64, f64),
     /// JSON fields of its own.
@@ -30,7 +33,15 @@ impl Output {
     /// The media from end to end.
     pub fn whole() -> Self {
         let seconds = (f64::NEG_INFINITY, f64::INFINITY);
-        Self { planned: None, seconds, fields: Fields::new(), is_wanted: true, is_made: false, members: Vec::new() }
+        Self {
+            planned: None,
+            smart: None,
+            seconds,
+            fields: Fields::new(),
+            is_wanted: true,
+            is_made: false,
+            members: Vec::new(),
+        }
     }
 
     pub fn stretch(&self) -> Option<Stretch> {
@@ -82,7 +93,7 @@ impl Output {
                 Some(_) => SoundSpec::None,
                 None => sound(work, source, extension),
             };
-            files.push(file(extension, video(work, extension), sound));
+            files.push(file(extension, self.video(work, extension), sound));
         }
         if let Some(extension) = formats.separate_audio()
             && source.sound().is_some()
@@ -90,6 +101,16 @@ impl Output {
             files.push(file(extension, VideoSpec::None, sound(work, source, extension)));
         }
         files
+    }
+
+    fn video(&self, work: &Work<'_>, extension: &str) -> VideoSpec {
+        let encode = || VideoSpec::Encode { graph: work.edit.graph(), codec: work.recipe.encoding.video(extension) };
+        match (work.passes.video, self.smart) {
+            (How::None, _) => VideoSpec::None,
+            (How::Copy, _) => VideoSpec::Copy,
+            (How::Encode, Some(Ok(seams))) => smart::spec(work, seams).map_or_else(encode, VideoSpec::Smart),
+            (How::Encode, _) => encode(),
+        }
     }
 
     pub fn into_made(self, meta: &Fields, work: &Work<'_>) -> Made {
@@ -108,8 +129,9 @@ impl Output {
     ///
     /// What a whole clip of an earlier job becomes keeps its place in the video that it was cut from.
     pub fn note(&mut self, video: &StreamSummary, work: &Work<'_>, start: f64, meta: &Fields) {
-        let cut = match work.passes.video {
-            How::Copy => "copied",
+        let cut = match (work.passes.video, self.smart) {
+            (How::Copy, _) => "copied",
+            (_, Some(Ok(_))) => "smart",
             _ => "encoded",
         };
         let before = meta.get("clip").filter(|_| self.planned.is_none());
@@ -123,6 +145,11 @@ impl Output {
             "height": video.height,
             "cut": cut,
         });
+        match self.smart {
+            Some(Ok(_)) => clip["frames_encoded"] = video.encoded.into(),
+            Some(Err(why)) => clip["smart"] = why.to_string().into(),
+            None => {}
+        }
         if let Some(asked) = before.and_then(|clip| clip.get("asked")) {
             clip["asked"] = asked.clone();
         }
@@ -130,14 +157,6 @@ impl Output {
             clip["asked"] = json!([planned.asked.0, planned.asked.1]);
         }
         self.fields.insert("clip".into(), clip);
-    }
-}
-
-fn video(work: &Work<'_>, extension: &str) -> VideoSpec {
-    match work.passes.video {
-        How::None => VideoSpec::None,
-        How::Copy => VideoSpec::Copy,
-        How::Encode => VideoSpec::Encode { graph: work.edit.graph(), codec: work.recipe.encoding.video(extension) },
     }
 }
 

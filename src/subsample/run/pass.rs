@@ -6,7 +6,7 @@ use super::outputs::{Fields, Output};
 use super::thin;
 use super::watching::Watching;
 use super::work::Work;
-use crate::media::{Action, ClipSpec, DecodeOptions, Event, Media, PassOptions, Streams, VideoSpec, select};
+use crate::media::{Action, ClipSpec, DecodeOptions, Event, Media, PassOptions, Streams, Stretch, VideoSpec, select};
 use crate::mill::worker::Outlet;
 use crate::sample::Failure;
 use crate::subsample::Images as Kind;
@@ -39,6 +39,7 @@ pub fn run(
     let decodes_all = options.frames.is_some() && options.actions.is_none();
     let mut pass = media.pass(options)?;
     let mut count: i64 = 0;
+    let mut refused = Vec::new();
     while watching.is_some() || images.is_waiting() || !clips.is_over() {
         let Some(event) = pass.next_event()? else { break };
         match event {
@@ -54,30 +55,73 @@ pub fn run(
                 clips.frame(&frame, pts)?;
             }
         }
-        store(clips.take_done(), work, (start, meta), outputs, outlet)?;
+        refused.extend(store(clips.take_done(), work, (start, meta), outputs, outlet)?);
     }
     if decodes_all && pass.report().frames == 0 {
         return Err(pass.no_frames().into());
     }
     drop(pass);
-    store(clips.finish()?, work, (start, meta), outputs, outlet)?;
+    refused.extend(store(clips.finish()?, work, (start, meta), outputs, outlet)?);
     images.store(outputs);
+    if !refused.is_empty() {
+        encode(work, media, &source, (&refused, outputs), meta, outlet)?;
+    }
     Ok(watching)
+}
+
+/// Makes clips whose parts did not fit together, in a pass of their own: they are encoded from end to end.
+fn encode(
+    work: &Work<'_>,
+    media: &mut Media,
+    source: &Streams,
+    (refused, outputs): (&[usize], &mut [Output]),
+    meta: &Fields,
+    outlet: &Outlet<'_>,
+) -> Result<(), Failure> {
+    let start = media.start_seconds();
+    let own = || refused.iter().filter_map(|index| Some((*index, outputs.get(*index)?)));
+    let jobs = own().map(|(index, output)| job(index, output, work, source, start)).collect();
+    let stretches: Vec<Stretch> = own().filter_map(|(_, output)| output.stretch()).collect();
+    let sound = source.sound().map(|(index, unit)| (index, f64::from(unit)));
+    let video = work.video.as_ref().map(|video| (video.stream, f64::from(video.time_base)));
+    let mut clips = Clips::new(source, video, sound, jobs);
+    let mut pass = media.pass(PassOptions {
+        frames: Some(DecodeOptions::default()),
+        actions: select(&work.packets, &stretches, None),
+        packets: sound.map(|(index, _)| index).into_iter().collect(),
+    })?;
+    while !clips.is_over() {
+        match pass.next_event()? {
+            None => break,
+            Some(Event::Packet(packet)) => clips.packet(packet)?,
+            // Only streams whose packets all have times are cut into parts.
+            Some(Event::Frame(frame)) => clips.frame(&frame, frame.pts.unwrap_or(0))?,
+        }
+    }
+    drop(pass);
+    store(clips.finish()?, work, (start, meta), outputs, outlet)?;
+    Ok(())
 }
 
 fn job(index: usize, output: &Output, work: &Work<'_>, source: &Streams, start: f64) -> Job {
     Job { index, span: output.span(work, start), files: output.files(work, source, start) }
 }
 
+/// Keeps what was made. Gives back the outputs that are to be encoded from end to end after all.
 fn store(
     done: Vec<Done>,
     work: &Work<'_>,
     (start, meta): (f64, &Fields),
     outputs: &mut [Output],
     outlet: &Outlet<'_>,
-) -> Result<(), Failure> {
-    for Done { index, files } in done {
+) -> Result<Vec<usize>, Failure> {
+    let mut again = Vec::new();
+    for Done { index, files, refused } in done {
         let Some(output) = outputs.get_mut(index) else { continue };
+        if let Some(why) = refused {
+            output.smart = Some(Err(why));
+            again.push(index);
+        }
         for (extension, file) in files {
             if let Some(video) = &file.video {
                 output.note(video, work, start, meta);
@@ -85,14 +129,18 @@ fn store(
             output.members.push((extension, outlet.store(&file.bytes)?));
         }
     }
-    Ok(())
+    Ok(again)
 }
 
 /// What the pass has to meet: no frame is decoded that no output needs.
 fn options(work: &Work<'_>, jobs: &[Job], outputs: &[Output], source: &Streams, watches: bool) -> PassOptions {
     let files: Vec<&ClipSpec> = jobs.iter().flat_map(|job| &job.files).collect();
-    let encodes = files.iter().any(|file| matches!(file.video, VideoSpec::Encode { .. }));
-    let copies = files.iter().any(|file| file.video == VideoSpec::Copy);
+    let encodes = files.iter().any(|file| match &file.video {
+        VideoSpec::Encode { .. } => true,
+        VideoSpec::Smart(smart) => smart.seams.encoded() > 0,
+        VideoSpec::Copy | VideoSpec::None => false,
+    });
+    let copies = files.iter().any(|file| matches!(file.video, VideoSpec::Copy | VideoSpec::Smart(_)));
     let sounds = files.iter().any(|file| file.sound != crate::media::SoundSpec::None);
     let shows_images = work.edit.images.is_some() && outputs.iter().any(|output| output.is_wanted);
     let decodes = watches || encodes || shows_images;
@@ -112,7 +160,7 @@ fn actions(work: &Work<'_>, outputs: &[Output], encodes: bool) -> Option<Vec<Act
         return None;
     }
     let wanted: Vec<&Output> = outputs.iter().filter(|output| output.is_open()).collect();
-    let stretches: Vec<_> = wanted.iter().map(|output| output.stretch().unwrap_or(thin::EVERYTHING)).collect();
+    let stretches: Vec<_> = wanted.iter().flat_map(|output| to_decode(output, work)).collect();
     match (encodes, work.edit.fps, work.edit.images) {
         (true, Some(fps), None) => {
             let shown = thin::shown(&work.frames, &stretches, fps);
@@ -123,5 +171,14 @@ fn actions(work: &Work<'_>, outputs: &[Output], encodes: bool) -> Option<Vec<Act
             select(&work.packets, &firsts, None)
         }
         _ => select(&work.packets, &stretches, None),
+    }
+}
+
+/// The frames of an output that have to be decoded.
+fn to_decode(output: &Output, work: &Work<'_>) -> Vec<Stretch> {
+    match output.smart {
+        // Pictures may be any of its frames.
+        Some(Ok(seams)) if work.edit.images.is_none() => seams.edges().collect(),
+        _ => vec![output.stretch().unwrap_or(thin::EVERYTHING)],
     }
 }

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::outputs::{Fields, Output};
 use super::said;
+use super::smart;
 use super::work::Work;
 use crate::media::Media;
 use crate::sample::{Failure, FailureClass};
@@ -153,7 +154,7 @@ fn output(planned: Planned, work: &Work<'_>, cut: Cut, style: Style) -> Output {
         _ => planned.asked,
     };
     let fields = Fields::from_iter([("clips".to_owned(), json!([[style.write(tidy(start)), style.write(tidy(end))]]))]);
-    Output { planned: Some(planned), fields, ..Output::whole() }
+    Output { planned: Some(planned), smart: smart::seams(work, &planned), fields, ..Output::whole() }
 }
 
 fn of_sound(settings: &Settings, spans: Vec<Span>, style: Style, duration: Option<f64>) -> Vec<Vec<Output>> {

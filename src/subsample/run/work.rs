@@ -6,6 +6,7 @@ use super::once::{self, Ready};
 use super::outputs::{Fields, Output};
 use super::pass;
 use super::said;
+use super::smart::{self, Wish};
 use super::spans;
 use super::watching::Watching;
 use crate::media::{DecodeOptions, Event, Media, MediaError, PacketInfo, PassOptions, VideoInfo};
@@ -25,6 +26,7 @@ pub struct Work<'a> {
     /// What they tell of the frames.
     pub frames: Frames,
     pub edit: Edit,
+    pub groups: Wish,
 }
 
 /// Makes the sample's outputs.
@@ -85,8 +87,8 @@ impl<'a> Work<'a> {
         for subsampler in subsamplers {
             subsampler.edit(picture, &mut edit)?;
         }
-        let mut work =
-            Self { recipe, subsamplers, passes, video, packets: Vec::new(), frames: Frames::default(), edit };
+        let (packets, frames) = (Vec::new(), Frames::default());
+        let mut work = Self { recipe, subsamplers, passes, video, packets, frames, edit, groups: None };
         if work.wants_index() {
             work.index(media)?;
         }
@@ -107,7 +109,7 @@ impl<'a> Work<'a> {
 
     fn index(&mut self, media: &mut Media) -> Result<(), Failure> {
         let Some(video) = &self.video else { return Ok(()) };
-        self.packets = media.shown_packets()?;
+        (self.packets, self.groups) = smart::packets(self.recipe, media)?;
         let copies = self.passes.video == super::super::Work::Copy;
         if copies && self.packets.iter().any(|packet| packet.pts.is_none()) {
             return Err(MediaError::NoTimes.into());
