@@ -65,15 +65,18 @@ impl Passes {
         let keeps_media = recipe.formats.video.is_some() && video == Work::None;
         let finds_cuts = recipe.steps.iter().any(|step| step.name == "CutDetectionSubsampler");
         let waits = needs.decides || (recipe.clips == Some(ClipSource::Cuts) && finds_cuts);
+        let smart = video == Work::Encode && clips && cut == Cut::Smart && !needs.encode;
+        // What is copied of a smart clip hangs on where it ends.
+        let encodes = video == Work::Encode && !smart;
         Self {
             keeps_media,
             probes: needs.headers,
             indexes: needs.packets || clips,
             watches: needs.all_frames,
             watches_first: needs.all_frames && waits,
-            cuts_at_once: needs.all_frames && waits && video == Work::Encode && cuts_can_be_used_at_once(recipe, needs),
+            cuts_at_once: needs.all_frames && waits && encodes && cuts_can_be_used_at_once(recipe, needs),
             video,
-            smart: video == Work::Encode && clips && cut == Cut::Smart && !needs.encode,
+            smart,
             audio,
             images: needs.images,
             clips,
@@ -145,7 +148,10 @@ mod tests {
 
     fn passes(cuts: Value, others: &[(&str, Value)]) -> Passes {
         let step = |name: &str, args: &Value| Step { name: name.into(), args: args.clone() };
-        let cuts = [("CutDetectionSubsampler", cuts), ("ClippingSubsampler", json!({"precision": "exact"}))];
+        let cuts = [("CutDetectionSubsampler", cuts)];
+        let is_given = others.iter().any(|(name, _)| *name == "ClippingSubsampler");
+        let clips = [("ClippingSubsampler", json!({"precision": "exact"}))];
+        let others = clips.iter().filter(|_| !is_given).chain(others);
         Passes::of(&Recipe {
             formats: Formats { video: Some("mp4".into()), audio: None },
             steps: cuts.iter().chain(others).map(|(name, args)| step(name, args)).collect(),
@@ -167,6 +173,7 @@ mod tests {
             ("BlackStaticSubsampler", json!({"trim_clips": true})),
             ("FilterSubsampler", json!({"expression": "duration > 3"})),
             ("FrameSubsampler", json!({"downsample_method": "first_frame"})),
+            ("ClippingSubsampler", json!({"precision": "smart"})),
         ] {
             assert_eq!(passes(json!({}), std::slice::from_ref(&other)).decodes(), 2, "{}", other.0);
         }
