@@ -105,18 +105,34 @@ impl Media {
     }
 
     /// The zero of all times in seconds: the start of the container's earliest stream, as the ffmpeg program counts.
+    ///
+    /// But for sound that begins before 0 with samples that are not to be heard (Opus in WebM): that is no start.
     pub fn start_seconds(&self) -> f64 {
         // SAFETY: the context is open.
-        match unsafe { (*self.input.as_ptr()).start_time } {
-            ffi::AV_NOPTS_VALUE => 0.0,
+        let start = match unsafe { (*self.input.as_ptr()).start_time } {
+            ffi::AV_NOPTS_VALUE => return 0.0,
             start => start as f64 / f64::from(ffi::AV_TIME_BASE),
+        };
+        if start >= 0.0 {
+            return start;
         }
+        let shown =
+            self.input.streams().filter(|stream| !is_padded(stream) && stream.start_time() != ffi::AV_NOPTS_VALUE);
+        let shown = shown.map(|stream| stream.start_time() as f64 * f64::from(stream.time_base()));
+        shown.fold(0.0, f64::min).max(start)
     }
 
     /// Seconds of the container; `None` where it does not tell.
     pub fn duration(&self) -> Option<f64> {
         let duration = self.input.duration();
         (duration != ffi::AV_NOPTS_VALUE && duration > 0).then(|| duration as f64 / f64::from(ffi::AV_TIME_BASE))
+    }
+
+    /// Where the stream ends, in its time base, to the sample: MP4 tells, also where the last packet is longer.
+    pub(in crate::media) fn exact_end(&self, stream: usize) -> Option<i64> {
+        let stream = self.input.stream(stream).filter(|_| matches!(self.container, Container::Mp4 | Container::Mov))?;
+        let known = |time: i64| (time != ffi::AV_NOPTS_VALUE).then_some(time);
+        known(stream.start_time())?.checked_add(known(stream.duration()).filter(|duration| *duration > 0)?)
     }
 
     /// The first video stream that is not an attached picture (cover art).
@@ -220,6 +236,13 @@ impl Media {
             }
         }
     }
+}
+
+/// Whether the stream is sound whose first samples are not to be heard.
+fn is_padded(stream: &ffmpeg_next::Stream<'_>) -> bool {
+    // SAFETY: parameters live as long as their stream.
+    let padding = unsafe { (*(*stream.as_ptr()).codecpar).initial_padding };
+    stream.parameters().medium() == ffmpeg_next::media::Type::Audio && padding > 0
 }
 
 fn is_video(stream: &ffmpeg_next::Stream<'_>) -> bool {

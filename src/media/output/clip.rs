@@ -6,7 +6,7 @@ use super::encoder::VideoCodec;
 use super::lane::Lane;
 use super::muxer::{Muxer, SideData, keep};
 use super::pictures::Encoded;
-use super::sound::{AudioCodec, SoundTrack};
+use super::sound::{AudioCodec, SoundCopy, SoundTrack};
 use super::source::Streams;
 use crate::media::log::LogLines;
 use crate::media::{DecodedFrame, MediaError, Stretch, VideoInfo};
@@ -76,7 +76,7 @@ enum Pictures {
 
 enum Sound {
     None,
-    Copy { stream: usize, time_base: Rational, zero: i64 },
+    Copy(Box<SoundCopy>),
     Encode(Box<SoundTrack>),
 }
 
@@ -88,7 +88,6 @@ pub struct ClipWriter {
     video_lane: Lane,
     sound_lane: Lane,
     stretch: Option<Stretch>,
-    span: (f64, f64),
     zero: f64,
     info: Option<VideoInfo>,
     has_begun: bool,
@@ -134,7 +133,6 @@ impl ClipWriter {
             video_lane,
             sound_lane,
             stretch: spec.stretch,
-            span: spec.span,
             zero: spec.zero,
             info,
             has_begun: false,
@@ -158,7 +156,7 @@ impl ClipWriter {
         };
         let sound = match &self.sound {
             Sound::None => None,
-            Sound::Copy { stream, .. } => Some(*stream),
+            Sound::Copy(copy) => Some(copy.stream),
             Sound::Encode(track) => Some(track.stream()),
         };
         video.into_iter().chain(sound).collect()
@@ -187,11 +185,7 @@ impl ClipWriter {
             _ => {}
         }
         match &mut self.sound {
-            Sound::Copy { stream: sound, time_base, zero } if *sound == stream => {
-                if let Some(kept) = copy_sound(packet, *time_base, self.span, *zero) {
-                    self.sound_lane.take(kept);
-                }
-            }
+            Sound::Copy(copy) if copy.stream == stream => copy.push(packet, &mut self.sound_lane),
             Sound::Encode(track) if track.stream() == stream => {
                 let lane = &mut self.sound_lane;
                 track.push(packet, &self.log, &mut |packet| {
@@ -247,12 +241,13 @@ impl ClipWriter {
             if !ready(&self.video_lane) || !ready(&self.sound_lane) {
                 return Ok(());
             }
-            for lane in [&mut self.video_lane, &mut self.sound_lane] {
+            for (lane, is_sound) in [(&mut self.video_lane, false), (&mut self.sound_lane, true)] {
                 // A stream that nothing came of would be an empty track.
                 if let Some((parameters, time_base)) =
                     lane.ready.as_ref().filter(|_| !lane.is_ended || lane.packets > 0)
                 {
-                    lane.muxed = Some(self.muxer.add_stream(parameters, *time_base)?);
+                    let add = if is_sound { Muxer::add_sound } else { Muxer::add_stream };
+                    lane.muxed = Some(add(&mut self.muxer, parameters, *time_base)?);
                 }
             }
             self.copy_turn();
@@ -308,9 +303,9 @@ fn sound(source: &Streams, spec: &ClipSpec, muxer: &Muxer) -> Result<(Sound, Lan
         let track = SoundTrack::open(source, codec.clone(), spec.span, spec.zero, global)?;
         return Ok((Sound::Encode(Box::new(track)), Lane::default()));
     }
-    let zero = (spec.zero / f64::from(*time_base)).round() as i64;
-    let lane = Lane { ready: Some((parameters.clone(), *time_base)), ..Lane::default() };
-    Ok((Sound::Copy { stream: *index, time_base: *time_base, zero }, lane))
+    let source = (*index, parameters.clone(), *time_base);
+    let copy = SoundCopy::new(source, &spec.extension, spec.span, spec.zero);
+    Ok((Sound::Copy(Box::new(copy)), Lane::default()))
 }
 
 /// The packet with the clip's own times, if it belongs to the clip.
@@ -334,13 +329,6 @@ fn copy_video(
         return None;
     }
     Some(shifted(packet, zero))
-}
-
-/// As above; a packet of sound belongs to the clip that its middle lies in.
-fn copy_sound(packet: &Packet, time_base: Rational, span: (f64, f64), zero: i64) -> Option<Packet> {
-    let time = packet.pts().or(packet.dts())?;
-    let middle = (time as f64 + packet.duration().max(0) as f64 / 2.0) * f64::from(time_base);
-    (middle >= span.0 && middle < span.1).then(|| shifted(packet, zero))
 }
 
 fn shifted(packet: &Packet, by: i64) -> Packet {

@@ -73,14 +73,14 @@ impl Output {
             // Sound that gets a member of its own is not stored twice.
             let sound = match formats.separate_audio() {
                 Some(_) => SoundSpec::None,
-                None => sound(work, source, extension),
+                None => sound(work, source, extension, span),
             };
             files.push(file(extension, video(work, extension), sound));
         }
         if let Some(extension) = formats.separate_audio()
             && source.sound().is_some()
         {
-            files.push(file(extension, VideoSpec::None, sound(work, source, extension)));
+            files.push(file(extension, VideoSpec::None, sound(work, source, extension, span)));
         }
         files
     }
@@ -135,11 +135,14 @@ fn video(work: &Work<'_>, extension: &str) -> VideoSpec {
 }
 
 /// Copied where nothing has to change and the file can hold it.
-fn sound(work: &Work<'_>, source: &Streams, extension: &str) -> SoundSpec {
+fn sound(work: &Work<'_>, source: &Streams, extension: &str, span: (f64, f64)) -> SoundSpec {
     let Edit { sample_rate, channels, .. } = work.edit;
     let encoding = &work.recipe.encoding;
     let is_asked_for = encoding.audio_encoder.is_some() || encoding.audio_bit_rate.is_some();
-    if !work.edit.changes_sound() && !is_asked_for && source.sound_fits(extension) {
+    if !work.edit.changes_sound()
+        && !is_asked_for
+        && source.sound_fits(extension, span.0.is_finite() || span.1.is_finite())
+    {
         return SoundSpec::Copy;
     }
     SoundSpec::Encode(crate::media::AudioCodec { sample_rate, channels, ..encoding.audio(extension) })

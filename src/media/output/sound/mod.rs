@@ -1,6 +1,7 @@
 //! One track of sound of one clip: decoded, cut to the sample, resampled, encoded.
 
 mod codec;
+mod copy;
 mod encoder;
 mod fifo;
 mod graph;
@@ -11,6 +12,7 @@ use ffmpeg_next::filter::Graph;
 use ffmpeg_next::{Error, Packet, Rational, decoder, frame};
 
 pub use self::codec::AudioCodec;
+pub use self::copy::SoundCopy;
 use self::fifo::Fifo;
 use self::shape::{Shape, place_channels};
 use super::source::Streams;
@@ -25,6 +27,8 @@ pub struct SoundTrack {
     decoder: decoder::Opened,
     stream: usize,
     time_base: Rational,
+    /// Where the stream ends, in its time base, if that is known to the sample.
+    end: Option<i64>,
     codec: AudioCodec,
     /// Seconds in the stream's clock: what the track holds.
     span: (f64, f64),
@@ -71,6 +75,7 @@ impl SoundTrack {
             decoder: context.decoder().open().map_err(fail)?,
             stream: *stream,
             time_base: *time_base,
+            end: source.sound_end,
             codec,
             span,
             zero,
@@ -150,6 +155,9 @@ impl SoundTrack {
     /// The frame that was decoded, through the graph.
     fn filter(&mut self, log: &LogLines, each: &mut Each<'_>) -> Result<(), MediaError> {
         place_channels(&mut self.frame);
+        let pts = self.frame.timestamp().or(self.frame.pts());
+        self.frame.set_pts(pts);
+        self.trim(pts);
         let shape = Shape::of(&self.frame);
         if shape.rate == 0 || shape.channels == 0 {
             return Ok(());
@@ -166,11 +174,20 @@ impl SoundTrack {
                 none.insert((shape, graph))
             }
         };
-        let pts = self.frame.timestamp().or(self.frame.pts());
-        self.frame.set_pts(pts);
         let mut source = graph.get("in").ok_or_else(|| failed(Error::Bug, log))?;
         source.source().add(&self.frame).map_err(|error| failed(error, log))?;
         self.pull(log, each)
+    }
+
+    /// Leaves out what the last packet has behind the stream's end: encoders fill up their last frame.
+    fn trim(&mut self, pts: Option<i64>) {
+        let (Some(begin), Some(end)) = (pts, self.end) else { return };
+        let counts_samples = self.time_base == Rational(1, i32::try_from(self.frame.rate()).unwrap_or(0));
+        let left = usize::try_from(end - begin).unwrap_or(0);
+        let is_short = self.frame.packet().duration == end - begin && left > 0 && left < self.frame.samples();
+        if counts_samples && is_short {
+            self.frame.set_samples(left);
+        }
     }
 
     fn close_graph(&mut self, log: &LogLines, each: &mut Each<'_>) -> Result<(), MediaError> {
