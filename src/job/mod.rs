@@ -18,6 +18,8 @@ mod prepare;
 mod rank;
 mod retry;
 mod start;
+#[cfg(feature = "media")]
+mod stored;
 mod summary;
 mod tars;
 mod writer;

@@ -114,7 +114,9 @@ impl Media {
             start => start as f64 / f64::from(ffi::AV_TIME_BASE),
         };
         if start >= 0.0 {
-            return start;
+            // The clock of an MP4 begins at 0 with the sample that it was made of; sound alone may come in late.
+            let is_late_sound = matches!(self.container, Container::Mp4 | Container::Mov) && self.video().is_err();
+            return if is_late_sound { 0.0 } else { start };
         }
         let shown =
             self.input.streams().filter(|stream| !is_padded(stream) && stream.start_time() != ffi::AV_NOPTS_VALUE);

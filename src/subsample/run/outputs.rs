@@ -8,7 +8,7 @@ use crate::media::{ClipSpec, SoundSpec, StreamSummary, Streams, Stretch, VideoSp
 use crate::mill::worker::{Made, Stored};
 use crate::sample::Status;
 use crate::subsample::clips::Planned;
-use crate::subsample::{Edit, Passes, Work as How};
+use crate::subsample::{Edit, Passes, SPAN, SPANS, Work as How};
 
 pub type Fields = Map<String, Value>;
 
@@ -41,6 +41,12 @@ impl Output {
             Some(planned) => (planned.start as f64 * work.frames.unit, planned.end as f64 * work.frames.unit),
             None => (self.seconds.0 + start, self.seconds.1 + start),
         }
+    }
+
+    /// Seconds from the container's start.
+    fn place(&self, work: &Work<'_>) -> (f64, f64) {
+        let seconds = |planned: Planned| (work.frames.seconds(planned.start), work.frames.seconds(planned.end));
+        self.planned.map_or(self.seconds, seconds)
     }
 
     /// Takes over what was seen within it, where it is a clip.
@@ -79,6 +85,7 @@ impl Output {
         }
         if let Some(extension) = formats.separate_audio()
             && source.sound().is_some()
+            && !formats.sound_apart
         {
             files.push(file(extension, VideoSpec::None, sound(work, source, extension, span)));
         }
@@ -87,6 +94,10 @@ impl Output {
 
     pub fn into_made(self, meta: &Fields, work: &Work<'_>) -> Made {
         let mut fields = meta.clone();
+        fields.remove(SPANS);
+        if work.recipe.clips.is_some() {
+            fields.insert(SPAN.to_owned(), json!(self.place(work)));
+        }
         fields.extend(self.fields);
         let Passes { keeps_media, .. } = work.passes;
         Made {

@@ -9,7 +9,7 @@ use crate::sample::{Failure, FailureClass};
 use crate::subsample::black_static;
 use crate::subsample::clipping::{Precision, Settings};
 use crate::subsample::clips::{Planned, Span, Spans, Style, parse, plan};
-use crate::subsample::{ClipSource, Cut, Work as How};
+use crate::subsample::{ClipSource, Cut, SPANS, Work as How};
 
 /// The clips, in the order of the spans that they come of.
 pub fn clips(work: &Work<'_>, source: ClipSource, media: &Media, meta: &Fields) -> Result<Vec<Output>, Failure> {
@@ -39,6 +39,16 @@ pub fn clips(work: &Work<'_>, source: ClipSource, media: &Media, meta: &Fields) 
     Ok(outputs)
 }
 
+/// One output for each span that another member was cut at.
+pub fn given(meta: &Fields) -> Result<Vec<Output>, Failure> {
+    let given = meta.get(SPANS).cloned().unwrap_or_default();
+    let given: Vec<Option<Span>> =
+        serde_json::from_value(given).map_err(|error| super::broken(&format!("spans: {error}")))?;
+    let output =
+        |span: Option<Span>| Output { seconds: span.unwrap_or_default(), is_wanted: span.is_some(), ..Output::whole() };
+    Ok(given.into_iter().map(output).collect())
+}
+
 fn settings(work: &Work<'_>) -> Result<Settings, Failure> {
     let step = work.recipe.steps.iter().find(|step| step.name == "ClippingSubsampler");
     let args = step.map_or_else(|| json!({}), |step| step.args.clone());
@@ -53,6 +63,7 @@ fn trims(work: &Work<'_>) -> bool {
 
 fn spans(work: &Work<'_>, source: ClipSource, meta: &Fields) -> Result<Spans, Failure> {
     match source {
+        ClipSource::Given => Err(super::broken("spans of another member")),
         ClipSource::Column => {
             let field = work.recipe.clip_field.as_deref().unwrap_or("clips");
             parse(meta.get(field).unwrap_or(&Value::Null))

@@ -10,7 +10,7 @@ use crate::media::{DecodeOptions, Event, Media, MediaError, PacketInfo, PassOpti
 use crate::mill::worker::{Made, Outlet};
 use crate::sample::Failure;
 use crate::subsample::clips::Frames;
-use crate::subsample::{Edit, Passes, Picture, Recipe, Subsampler};
+use crate::subsample::{ClipSource, Edit, Passes, Picture, Recipe, Subsampler};
 
 /// A sample on its way.
 pub struct Work<'a> {
@@ -64,7 +64,7 @@ impl<'a> Work<'a> {
         if needs_video && video.is_none() {
             return Err(MediaError::NoVideo.into());
         }
-        if recipe.formats.video.is_none() && recipe.formats.audio.is_some() {
+        if recipe.formats.video.is_none() && recipe.formats.audio.is_some() && !recipe.formats.sound_apart {
             media.audio()?;
         }
         let mut edit = Edit::default();
@@ -126,6 +126,7 @@ impl<'a> Work<'a> {
     fn outputs(&self, media: &Media, meta: &Fields, seen: Option<&Watching>) -> Result<Vec<Output>, Failure> {
         let mut outputs = match self.recipe.clips {
             None => vec![Output::whole()],
+            Some(ClipSource::Given) => spans::given(meta)?,
             Some(source) => spans::clips(self, source, media, meta)?,
         };
         for output in &mut outputs {
