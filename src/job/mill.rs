@@ -29,7 +29,7 @@ pub struct Mill {
 /// A sample's place in front of the workers.
 pub struct Place<'m>(#[expect(dead_code, reason = "held, not read")] tokio::sync::SemaphorePermit<'m>);
 
-fn limits(limits: &config::Limits) -> Limits {
+pub(super) fn limits(limits: &config::Limits) -> Limits {
     Limits {
         wall: Duration::from_secs_f64(limits.wall_seconds),
         cpu: Duration::from_secs_f64(limits.cpu_seconds),

@@ -22,6 +22,8 @@ mod start;
 mod stored;
 mod summary;
 mod tars;
+#[cfg(feature = "media")]
+mod trial;
 mod writer;
 
 pub use error::JobError;

@@ -106,22 +106,20 @@ impl Media {
 
     /// The zero of all times in seconds: the start of the container's earliest stream, as the ffmpeg program counts.
     ///
-    /// But for sound that begins before 0 with samples that are not to be heard (Opus in WebM): that is no start.
+    /// But for sound alone, where it is the first sample that is to be heard: Opus in WebM begins before 0 with others. And
+    /// an MP4's clock begins at 0 with the sample that it was made of, also where the sound comes in late.
     pub fn start_seconds(&self) -> f64 {
         // SAFETY: the context is open.
         let start = match unsafe { (*self.input.as_ptr()).start_time } {
             ffi::AV_NOPTS_VALUE => return 0.0,
             start => start as f64 / f64::from(ffi::AV_TIME_BASE),
         };
-        if start >= 0.0 {
-            // The clock of an MP4 begins at 0 with the sample that it was made of; sound alone may come in late.
-            let is_late_sound = matches!(self.container, Container::Mp4 | Container::Mov) && self.video().is_err();
-            return if is_late_sound { 0.0 } else { start };
+        if self.video().is_ok() {
+            return start;
         }
-        let shown =
-            self.input.streams().filter(|stream| !is_padded(stream) && stream.start_time() != ffi::AV_NOPTS_VALUE);
-        let shown = shown.map(|stream| stream.start_time() as f64 * f64::from(stream.time_base()));
-        shown.fold(0.0, f64::min).max(start)
+        let is_mp4 = matches!(self.container, Container::Mp4 | Container::Mov);
+        let has_padding = self.input.streams().any(|stream| is_padded(&stream));
+        if is_mp4 || (start < 0.0 && has_padding) { 0.0 } else { start }
     }
 
     /// Seconds of the container; `None` where it does not tell.

@@ -13,3 +13,4 @@ mod measure;
 
 mod chain;
 mod delay;
+mod encoders;
