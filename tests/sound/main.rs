@@ -14,3 +14,4 @@ mod measure;
 mod chain;
 mod delay;
 mod encoders;
+mod streams;
