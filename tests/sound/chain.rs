@@ -12,7 +12,7 @@ const SPANS: &str = "[[0.5, 2.1], [2.1, 3.3], [5.03, 7.5]]";
 
 /// Eight seconds with a keyframe each second, reordered frames, and a sound that is alike to itself nowhere.
 fn source(lab: &Lab) -> PathBuf {
-    let picture = "-f lavfi -i testsrc2=d=8:s=256x128:r=25";
+    let picture = "-f lavfi -i testsrc2=d=8:s=96x64:r=25";
     let sound = "-f lavfi -i aevalsrc=0.3*sin(2*PI*(200*t+60*t*t))+0.1*(random(0)-0.5):d=8:s=48000";
     lab.make("a.mp4", &format!("{picture} {sound} -c:v libx264 -preset ultrafast -bf 2 -g 25 -c:a aac -b:a 128k"))
 }
