@@ -46,7 +46,7 @@ bench-download: ## speed and memory of downloads against curl + tar (and video2d
 
 bench-mill: ## speed of the mill against ffmpeg and PySceneDetect (and video2dataset with BENCH_V2D=1)
 	@bash tests/rig/setup.sh build demo test
-	cargo build --release --locked
+	cargo build --release --locked --bins --example boundary
 	@bash tests/rig/bench_mill.sh
 
 clean-rig: ## remove what demos, tests and benchmarks left in target/rig and .venv

@@ -21,6 +21,7 @@ mod render;
 mod schema;
 mod show;
 mod subsampling;
+mod subtitles;
 mod syntax;
 mod tree;
 mod validate;

@@ -256,7 +256,7 @@ pub struct Storage {
     /// Digits of shard names.
     #[schemars(range(min = 1, max = 12))]
     pub oom_shard_count: u32,
-    /// Clip by subtitle lines. Must be false in this version.
+    /// Clip by the lines of the sample's subtitles, and write each line as the `.txt` of its clip.
     pub captions_are_subtitles: bool,
     /// Write `.json` (and `.txt`) members for failed samples too, as video2dataset does.
     pub failed_samples: bool,

@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 
 use super::tree::nearest;
 use super::validate::Found;
-use super::{Config, InputFormat};
+use super::{Config, InputFormat, subtitles};
 use crate::sample::RESERVED_FIELDS;
 use crate::subsample::filter::Settings as FilterSettings;
 use crate::subsample::{Recipe, Step, registry};
@@ -45,6 +45,13 @@ fn columns(config: &Config, steps: &[Step], found: &mut Found) {
             let message = format!("`{column}` is a field that {} makes", step.name);
             let help = "rename the column in the table, or leave it out";
             found.add(&format!("job.save_additional_columns.{n}"), message, help);
+        } else if subtitles::fields(config).contains(&column.as_str()) {
+            let help = "rename the column in the table, or leave it out";
+            found.add(
+                &format!("job.save_additional_columns.{n}"),
+                format!("`{column}` is a field that clips have"),
+                help,
+            );
         }
     }
 }
@@ -59,8 +66,8 @@ fn filter(config: &Config, steps: &[Step], found: &mut Found) {
     let made = steps.iter().flat_map(|step| registry::fields(&step.name, &step.args)).map(|column| column.name);
     let columns = config.job.save_additional_columns.iter().cloned();
     let mut known: Vec<String> = made.chain(columns).chain(RESERVED_FIELDS.map(str::to_owned)).collect();
-    let cuts = config.subsampling.get("CutDetectionSubsampler").and_then(|cuts| cuts.get("cuts_are_clips"));
-    let is_cut = config.job.clip_col.is_some() || cuts.and_then(Json::as_bool) == Some(true);
+    known.extend(subtitles::fields(config).iter().map(|name| (*name).to_owned()));
+    let is_cut = config.job.clip_col.is_some() || config.cuts_are_clips() || config.storage.captions_are_subtitles;
     if is_cut || known.iter().any(|name| name == "video_metadata") {
         known.push("duration".to_owned());
     }

@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 
 use super::error::{At, Problem};
 use super::tree::nearest;
-use super::{Config, IncrementalMode, InputFormat, Job, Storage, keys, subsampling};
+use super::{Config, IncrementalMode, InputFormat, Job, Storage, keys, subsampling, subtitles};
 use crate::sample::RESERVED_FIELDS;
 use crate::subsample::Recipe;
 
@@ -17,6 +17,7 @@ use crate::subsample::Recipe;
 pub(super) fn problems(config: &Config) -> Vec<Problem> {
     let mut found = Found(ranges(config));
     subsampling::check(config, &mut found);
+    subtitles::check(config, &mut found);
     input(&config.job, &mut found);
     columns(&config.job, &mut found);
     encode_formats(config, &mut found);
@@ -269,9 +270,6 @@ fn tars(job: &Job, found: &mut Found) {
 fn not_here_yet(config: &Config, found: &mut Found) {
     let job = &config.job;
     stage(job, found);
-    if config.storage.captions_are_subtitles {
-        found.add("storage.captions_are_subtitles", "not available in this version", "set it to false");
-    }
     if job.enable_wandb {
         found.add(
             "job.enable_wandb",

@@ -14,17 +14,15 @@ use crate::sample::{Failure, FailureClass};
 
 /// Bytes that are read at a time; between two blocks a dropped future ends the reading.
 const BLOCK: usize = 1 << 20;
+/// Bytes that tell what a file is.
+const HEAD: usize = 512;
 
 /// Reads the regular file `path` into `collector`; symbolic links to regular files are followed.
 pub(super) async fn read(path: PathBuf, max_bytes: u64, collector: &mut Collector) -> Result<(), FetchError> {
     let shown = path.display().to_string();
-    let too_large = || {
-        let message = format!("the file {shown} is larger than reading.max_bytes ({max_bytes} bytes)");
-        Failure::new(FailureClass::TooLarge, message)
-    };
     let (mut file, length) = blocking(move || open(&path)).await?.map_err(|error| unreadable(&shown, &error))?;
     if length > max_bytes {
-        return Err(too_large().into());
+        return Err(too_large(&shown, max_bytes));
     }
     loop {
         let (back, block) = blocking(move || read_block(file)).await?.map_err(|error| unreadable(&shown, &error))?;
@@ -34,10 +32,39 @@ pub(super) async fn read(path: PathBuf, max_bytes: u64, collector: &mut Collecto
         file = back;
         // The file may grow while it is read.
         if collector.len() + block.len() as u64 > max_bytes {
-            return Err(too_large().into());
+            return Err(too_large(&shown, max_bytes));
         }
         collector.push(block, None).await.map_err(FetchError::Scratch)?;
     }
+}
+
+/// A file to be read in place.
+pub(super) struct Opened {
+    pub file: File,
+    pub len: u64,
+    /// Its first bytes, for sniffing.
+    pub head: Vec<u8>,
+}
+
+/// Opens the regular file `path`, as [`read`] would, and looks at its first bytes only.
+pub(super) async fn open_in_place(path: PathBuf, max_bytes: u64) -> Result<Opened, FetchError> {
+    let shown = path.display().to_string();
+    let opened = blocking(move || {
+        let (file, len) = open(&path)?;
+        let mut head = Vec::with_capacity(HEAD);
+        (&file).take(HEAD as u64).read_to_end(&mut head)?;
+        Ok(Opened { file, len, head })
+    });
+    let opened = opened.await?.map_err(|error| unreadable(&shown, &error))?;
+    if opened.len > max_bytes {
+        return Err(too_large(&shown, max_bytes));
+    }
+    Ok(opened)
+}
+
+fn too_large(shown: &str, max_bytes: u64) -> FetchError {
+    let message = format!("the file {shown} is larger than reading.max_bytes ({max_bytes} bytes)");
+    Failure::new(FailureClass::TooLarge, message).into()
 }
 
 /// Opens without waiting for anything: a FIFO has nobody at its other end, and a device may act when it is opened.

@@ -66,12 +66,15 @@ pub struct Fetcher {
 pub struct Options {
     pub backoff: Backoff,
     pub proxies: Proxies,
+    /// Hand files of this machine on as they are, to be read in place: for jobs that keep none of their bytes, since a
+    /// file that fails then is not the sink's to read.
+    pub in_place: bool,
 }
 
 impl Default for Options {
-    /// The usual backoff, and the proxies of the environment.
+    /// The usual backoff, the proxies of the environment, all files read whole.
     fn default() -> Self {
-        Self { backoff: Backoff::default(), proxies: Proxies::from_env() }
+        Self { backoff: Backoff::default(), proxies: Proxies::from_env(), in_place: false }
     }
 }
 
@@ -90,6 +93,7 @@ struct Inner {
     /// Refuse addresses that are not global.
     guard: bool,
     allow_local_paths: bool,
+    in_place: bool,
     budget: Budget,
     scratch: Arc<PathBuf>,
 }
@@ -176,6 +180,7 @@ impl Fetcher {
             honour_opt_out: reading.honour_opt_out,
             guard: !reading.allow_private_networks,
             allow_local_paths: reading.allow_local_paths,
+            in_place: options.in_place,
             budget,
             scratch,
         };
@@ -206,12 +211,22 @@ impl Fetcher {
         }
         let _admission = self.inner.hosts.admit_local().await;
         let limit = self.inner.total_timeout;
-        let reading = local::read(path, self.inner.max_bytes, &mut collector);
-        Deadline::after(limit).step(limit, reading).await.map_err(|_: Late| {
+        let subject = format!("the file {shown}");
+        let late = |_: Late| {
             let message = format!("reading {shown} took longer than {} s (reading.total_timeout)", limit.as_secs_f64());
             Failure::new(FailureClass::Timeout, message)
-        })??;
-        let container = transfer::judge(&collector, &format!("the file {shown}"))?;
+        };
+        let deadline = Deadline::after(limit);
+        if self.inner.in_place {
+            let opened =
+                deadline.step(limit, local::open_in_place(path, self.inner.max_bytes)).await.map_err(late)??;
+            let container = transfer::judge(opened.len, &opened.head, &subject)?;
+            let payload = Payload::file(opened.file, opened.len);
+            return Ok(Fetched { payload, bytes_received: opened.len, container });
+        }
+        let reading = local::read(path, self.inner.max_bytes, &mut collector);
+        deadline.step(limit, reading).await.map_err(late)??;
+        let container = transfer::judge(collector.len(), collector.head(), &subject)?;
         let bytes_received = collector.len();
         let payload = collector.finish().await.map_err(FetchError::Scratch)?;
         Ok(Fetched { payload, bytes_received, container })

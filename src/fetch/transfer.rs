@@ -109,7 +109,7 @@ impl<'a> Transfer<'a> {
 
     async fn finish(self) -> Result<Fetched, FetchError> {
         let subject = target::name(self.source);
-        let container = judge(&self.collector, &subject)?;
+        let container = judge(self.collector.len(), self.collector.head(), &subject)?;
         let payload = self.collector.finish().await.map_err(FetchError::Scratch)?;
         Ok(Fetched { payload, bytes_received: self.received, container })
     }
@@ -265,7 +265,7 @@ impl<'a> Transfer<'a> {
             self.collector.push(chunk, left).await.map_err(Trouble::Scratch)?;
             left = left.map(|left| left - length);
             if !judged && self.collector.len() >= HEAD {
-                judge(&self.collector, &target::name(self.source))?;
+                judge(self.collector.len(), self.collector.head(), &target::name(self.source))?;
                 judged = true;
             }
         }
@@ -303,11 +303,12 @@ impl<'a> Transfer<'a> {
 }
 
 /// The container, or why the bytes are no media.
-pub(super) fn judge(collector: &Collector, subject: &str) -> Result<Container, Failure> {
-    if collector.len() == 0 {
+/// What a body of `len` bytes is that starts with `head`.
+pub(super) fn judge(len: u64, head: &[u8], subject: &str) -> Result<Container, Failure> {
+    if len == 0 {
         return Err(Failure::new(FailureClass::Empty, format!("{subject} gave an empty body")));
     }
-    sniff(collector.head()).map_err(|found| {
+    sniff(head).map_err(|found| {
         let message = format!("{subject} answered with {}, not media", found.0);
         Failure::new(FailureClass::NotMedia, message)
     })

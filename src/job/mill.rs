@@ -1,5 +1,7 @@
 //! Fetched media through the rank's workers.
 
+use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,20 +9,26 @@ use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 
 use super::JobError;
+use super::rank::blocking;
+use super::sidecars;
 use crate::cluster::Placement;
 use crate::config::{self, Config};
 use crate::mill::{Answer, Limits, MillError, Output, Pool, PoolOptions, Request};
 use crate::sample::{Budget, Column, Failure, Payload, Status};
 use crate::sink::{Member, OutputSample};
-use crate::subsample::Recipe;
+use crate::subsample::clips::subtitles;
+use crate::subsample::{ClipSource, Formats, Recipe};
 
 /// The rank's workers, and what each sample goes through.
 pub struct Mill {
     pool: Pool,
     pub(super) recipe: Recipe,
     fields: Vec<Column>,
-    /// Clips get keys of their own.
-    clips: bool,
+    /// Clips and pictures get keys of their own.
+    pub(super) pieces: Option<ClipSource>,
+    /// What is said in a piece is its text.
+    captions: bool,
+    scratch: PathBuf,
     pub(super) keeps_media: bool,
     /// Samples with a worker, and those that wait for one so that none is ever idle. The others wait as fetches.
     queue: Semaphore,
@@ -71,8 +79,10 @@ impl Mill {
             pool,
             recipe: recipe.clone(),
             fields: recipe.fields(),
-            clips: recipe.clips.is_some(),
-            keeps_media: !config.job.encode_formats.is_empty(),
+            pieces: recipe.clips,
+            captions: recipe.captions_are_subtitles,
+            scratch: placement.scratch.clone(),
+            keeps_media: recipe.formats != Formats::default(),
             queue: Semaphore::new(workers as usize * 2),
         }))
     }
@@ -101,7 +111,7 @@ impl Mill {
         Ok(made.map(|made| self.outputs(whole, made)))
     }
 
-    /// What a worker makes of one piece of media.
+    /// What a worker makes of one piece of media. It sees `meta`, which may hold more than goes into the outputs.
     ///
     /// # Errors
     /// Only what is not the sample's fault.
@@ -119,20 +129,62 @@ impl Mill {
 
     /// The samples that a worker's outputs are.
     pub(super) fn outputs(&self, whole: &OutputSample, made: Vec<Output>) -> Vec<OutputSample> {
-        made.into_iter().enumerate().map(|(n, output)| self.output(whole, n, output)).collect()
+        let later = if made.len() > 1 { self.later(&whole.meta) } else { Map::new() };
+        let meta = |n| if n == 0 { whole.meta.clone() } else { later.clone() };
+        made.into_iter().enumerate().map(|(n, output)| self.output(whole, meta(n), n, output)).collect()
+    }
+
+    /// The subtitles beside the media, where they matter.
+    pub(super) async fn sidecars(
+        &self,
+        meta: &Map<String, Value>,
+        others: &[Member],
+    ) -> Result<Option<Value>, MillError> {
+        let found = sidecars::of(others);
+        if found.is_empty() || !subtitles::asks_for_members(meta) {
+            return Ok(None);
+        }
+        let read = blocking(move || sidecars::read(found)).await;
+        let read = read.map_err(|error| io::Error::other(error.to_string())).and_then(|read| read);
+        read.map(Some).map_err(|source| MillError::Handover { scratch: self.scratch.clone(), source })
+    }
+
+    /// The fields of pieces after the first. As video2dataset: the description of the whole video goes with the first, and
+    /// so do its subtitles.
+    fn later(&self, whole: &Map<String, Value>) -> Map<String, Value> {
+        let field = |(name, value): (&String, &Value)| {
+            let kept = match (name.as_str(), value) {
+                ("yt_meta_dict", Value::Null) => Value::Null,
+                ("yt_meta_dict", _) => Value::Object(Map::new()),
+                (subtitles::FIELD, Value::String(_) | Value::Array(_) | Value::Object(_)) => Value::Null,
+                (_, value) => value.clone(),
+            };
+            (name.clone(), kept)
+        };
+        match self.pieces {
+            Some(_) => whole.iter().map(field).collect(),
+            None => whole.clone(),
+        }
     }
 
     /// Of a worker's fields only those that the recipe makes are taken over: it has read hostile bytes.
-    fn output(&self, whole: &OutputSample, n: usize, output: Output) -> OutputSample {
-        let mut meta = whole.meta.clone();
-        if self.clips {
-            meta.insert("key".into(), format!("{}_{n:05}", whole.key()).into());
-            // As video2dataset: the description of the whole video goes with its first clip.
-            if n > 0 && meta.get("yt_meta_dict").is_some_and(|value| !value.is_null()) {
-                meta.insert("yt_meta_dict".into(), Value::Object(Map::new()));
-            }
+    fn output(&self, whole: &OutputSample, mut meta: Map<String, Value>, n: usize, output: Output) -> OutputSample {
+        let number = match self.pieces {
+            None => None,
+            Some(ClipSource::SubtitleFrames) => Some(format!("{n:04}")),
+            Some(_) => Some(format!("{n:05}")),
+        };
+        if let Some(number) = number {
+            meta.insert("key".into(), format!("{}_{number}", whole.key()).into());
         }
         let mut made = output.meta;
+        let said = made.get("caption").and_then(Value::as_str).filter(|_| self.captions).map(str::to_owned);
+        // A caption of the whole video is not lost.
+        if let (Some(said), Some(Value::String(own))) = (&said, meta.get("caption"))
+            && said != own
+        {
+            meta.insert("input_caption".into(), own.clone().into());
+        }
         for field in &self.fields {
             if let Some(value) = made.remove(&field.name) {
                 meta.insert(field.name.clone(), value);
@@ -146,7 +198,7 @@ impl Mill {
             meta,
             status: output.status,
             failure: None,
-            text: whole.text.clone(),
+            text: said.or_else(|| whole.text.clone()),
             members: members.collect(),
         }
     }

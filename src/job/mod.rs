@@ -17,6 +17,8 @@ mod plan;
 mod prepare;
 mod rank;
 mod retry;
+#[cfg(feature = "media")]
+mod sidecars;
 mod start;
 #[cfg(feature = "media")]
 mod stored;

@@ -12,13 +12,13 @@ use super::rank::{Ending, Rank, Work, slots};
 use super::{JobError, plan};
 use crate::cluster::{MpiSession, Placement, Stop, open_files};
 use crate::config::{Config, IncrementalMode, InputFormat};
-use crate::fetch::Fetcher;
+use crate::fetch::{self, Fetcher};
 use crate::ledger::storage::{LocalStorage, Storage};
 use crate::ledger::{Ledger, Mode, Options, Owner, Plan};
 use crate::sample::{Budget, hex};
 use crate::sink::stats::Writer;
 use crate::sink::{SampleFormat, ShardContext};
-use crate::subsample::{ClipSource, Formats, Recipe};
+use crate::subsample::{ClipSource, Formats, Passes, Recipe};
 use crate::telemetry::{FailureLog, JobCount, Progress, Reporter};
 
 /// How long ranks wait for rank 0's plan. Long tables take minutes; a rank 0 that dies ends the wait earlier.
@@ -165,21 +165,34 @@ fn runtime() -> Result<tokio::runtime::Runtime, JobError> {
 
 /// What every sample of this job goes through.
 pub fn recipe(config: &Config) -> Recipe {
+    let clips = clip_source(config);
     Recipe {
-        formats: Formats::new(&config.job.encode_formats),
+        // The whole media beside each of its pictures would be stored hundreds of times.
+        formats: match clips {
+            Some(ClipSource::SubtitleFrames) => Formats::default(),
+            _ => Formats::new(&config.job.encode_formats),
+        },
+        captions_are_subtitles: config.storage.captions_are_subtitles,
         steps: Recipe::steps(&config.subsampling),
-        clips: clip_source(config),
+        clips,
         // A table's column is called `clips` in samples, whatever its own name.
         clip_field: config.job.clip_col.clone().filter(|_| config.job.input_format == InputFormat::Webdataset),
         encoding: config.encoding.clone(),
     }
 }
 
-/// Where the spans of the clips come from. As in video2dataset, a column or the cuts; with neither, nothing is cut.
+/// Where the spans of the clips come from. As in video2dataset, a column, the cuts or the subtitles; with none of them,
+/// nothing is cut.
 fn clip_source(config: &Config) -> Option<ClipSource> {
     let cuts = config.subsampling.get("CutDetectionSubsampler");
     if cuts.and_then(|cuts| cuts.get("cuts_are_clips")).and_then(serde_json::Value::as_bool) == Some(true) {
         return Some(ClipSource::Cuts);
+    }
+    if config.takes_frames_at_subtitles() {
+        return Some(ClipSource::SubtitleFrames);
+    }
+    if config.storage.captions_are_subtitles {
+        return Some(ClipSource::Subtitles);
     }
     config.job.clip_col.as_ref().map(|_| ClipSource::Column)
 }
@@ -201,14 +214,13 @@ fn feeder(
              allows no more; raise it with `ulimit -Hn`"
         );
     }
-    #[cfg(not(feature = "media"))]
-    let _ = recipe;
+    let options = fetch::Options { in_place: reads_in_place(recipe), ..fetch::Options::default() };
     let budget = Budget::new(config.distribution.memory_budget);
     let scratch = Arc::new(placement.scratch.clone());
     Ok(Feeder {
         #[cfg(feature = "media")]
         mill: super::mill::Mill::new(config, recipe, placement, budget.clone())?,
-        fetcher: Fetcher::new(&config.reading, threads, placement.world, budget, scratch)?,
+        fetcher: Fetcher::with_options(&config.reading, threads, placement.world, budget, scratch, options)?,
         slots: slots(threads),
         window: room.ahead,
         format: SampleFormat::new(plan.columns()),
@@ -218,6 +230,11 @@ fn feeder(
         progress: Arc::clone(progress),
         failures: FailureLog::default(),
     })
+}
+
+/// Whether workers make all that is kept: then a file of this machine need not be copied into memory for them.
+fn reads_in_place(recipe: &Recipe) -> bool {
+    cfg!(feature = "media") && !recipe.is_idle() && !Passes::of(recipe).keeps_media
 }
 
 /// The extension of the one media member that a download makes.

@@ -3,10 +3,12 @@
 use serde_json::{Map, Value};
 
 use super::mill::{Mill, Place};
+use super::sidecars;
 use super::tars::{is_media, is_sound, is_video};
 use crate::mill::{MillError, Output};
 use crate::sample::{Failure, FailureClass, Payload, Status};
 use crate::sink::{Member, OutputSample};
+use crate::subsample::clips::subtitles;
 use crate::subsample::{ClipSource, Formats, Recipe, SPAN, SPANS};
 
 /// Sound that is a member of its own, and the extension that it is to have.
@@ -26,7 +28,7 @@ impl Mill {
     /// Only what is not the sample's fault.
     pub async fn process_stored(
         &self,
-        _place: Place<'_>,
+        place: Place<'_>,
         mut sample: OutputSample,
     ) -> Result<Vec<OutputSample>, MillError> {
         let Some(media) = take_media(&mut sample.members) else { return Ok(vec![sample]) };
@@ -38,11 +40,19 @@ impl Mill {
         }
         let sounds = self.take_sounds(&media, &mut others);
         let recipe = self.recipe_for(&media, !sounds.is_empty());
-        let made = match self.run(&recipe, sample.meta.clone(), media.payload).await? {
+        let mut meta = sample.meta.clone();
+        if self.pieces.is_some() {
+            if let Some(found) = self.sidecars(&sample.meta, &others).await? {
+                meta.insert(subtitles::FIELD.into(), found);
+            }
+            // Their times are not those of the pieces, which have `clip_subtitles`.
+            others.retain(|member| sidecars::language(&member.extension).is_none());
+        }
+        let made = match self.run(&recipe, meta, media.payload).await? {
             Ok(made) => made,
             Err(failure) => return Ok(vec![failed(sample, failure)]),
         };
-        let spans = made.iter().map(|output| span(output, self.recipe.clips.is_some())).collect();
+        let spans = made.iter().map(|output| span(output, self.pieces.is_some())).collect();
         let mut outputs = self.outputs(&sample, made);
         for sound in sounds {
             match self.sound(sound, &sample.meta, &spans).await? {
@@ -50,13 +60,14 @@ impl Mill {
                 Err(failure) => return Ok(vec![failed(sample, failure)]),
             }
         }
+        drop(place);
         carry_over(&mut outputs, &others);
         Ok(outputs)
     }
 
     /// Whether sound is made anew, whatever it is a member of.
     fn changes_sound(&self) -> bool {
-        self.recipe.clips.is_some() || self.recipe.needs().resample
+        self.pieces.is_some() || self.recipe.needs().resample
     }
 
     /// The extension that stored sound is to have; `stored`: those of all.
@@ -69,6 +80,10 @@ impl Mill {
 
     /// The sounds beside the media that are to be made anew, out of its other members.
     fn take_sounds(&self, media: &Member, others: &mut Vec<Member>) -> Vec<Sound> {
+        // Pictures of subtitles have no sound: it goes on as it is.
+        if self.pieces == Some(ClipSource::SubtitleFrames) {
+            return Vec::new();
+        }
         let is_alone = !is_video(&media.extension);
         let mut stored: Vec<String> = others.iter().map(|member| member.extension.clone()).collect();
         stored.retain(|extension| is_sound(extension));
@@ -123,6 +138,7 @@ impl Mill {
             steps: self.recipe.steps.iter().filter(|step| step.name == "AudioRateSubsampler").cloned().collect(),
             clips: self.recipe.clips.map(|_| ClipSource::Given),
             clip_field: None,
+            captions_are_subtitles: false,
             encoding: self.recipe.encoding.clone(),
         };
         let mut meta = meta.clone();

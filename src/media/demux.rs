@@ -74,6 +74,57 @@ pub(super) fn open(
     Ok(input)
 }
 
+/// As [`open`], of what was open before as `known`.
+///
+/// The header of an MP4 holds all streams and its packets have both times, so that what was learned of them by decoding
+/// their first pictures is taken over. In other containers later packets depend on how the first ones were looked at.
+pub(super) fn open_again(
+    source: &Source,
+    container: Container,
+    limits: &Limits,
+    log: &LogCapture,
+    known: &Input,
+) -> Result<Input, MediaError> {
+    if matches!(container, Container::Mp4 | Container::Mov) {
+        let mut input = open_header(source, container, log)?;
+        if take_over(&mut input, known) {
+            return Ok(input);
+        }
+    }
+    open(source, container, limits, log)
+}
+
+/// Gives the streams the parameters that they had; false where they are not the same streams.
+fn take_over(input: &mut Input, known: &Input) -> bool {
+    if input.streams().count() != known.streams().count() {
+        return false;
+    }
+    input.streams().zip(known.streams()).all(|(new, old)| {
+        // SAFETY: both contexts are open; the parameters are copied deeply, and FFmpeg reads them anew for the next packet.
+        unsafe {
+            let (new, old) = (new.as_ptr().cast_mut(), old.as_ptr());
+            if (*new).id != (*old).id || (*(*new).codecpar).codec_id != (*(*old).codecpar).codec_id {
+                return false;
+            }
+            (*new).avg_frame_rate = (*old).avg_frame_rate;
+            (*new).r_frame_rate = (*old).r_frame_rate;
+            (*new).sample_aspect_ratio = (*old).sample_aspect_ratio;
+            (*new).start_time = (*old).start_time;
+            (*new).duration = (*old).duration;
+            ffi::avcodec_parameters_copy((*new).codecpar, (*old).codecpar) >= 0
+        }
+    }) && {
+        // SAFETY: as above.
+        unsafe {
+            let (new, old) = (input.as_mut_ptr(), known.as_ptr());
+            (*new).start_time = (*old).start_time;
+            (*new).duration = (*old).duration;
+            (*new).bit_rate = (*old).bit_rate;
+        }
+        true
+    }
+}
+
 fn open_header(source: &Source, container: Container, log: &LogCapture) -> Result<Input, MediaError> {
     let (names, file_name) = demuxers(container);
     let mut options = Dictionary::new();
@@ -127,6 +178,8 @@ fn find_streams(input: &mut Input, limits: &Limits, log: &LogCapture) -> Result<
             let mut one = Dictionary::new();
             one.set("max_pixels", &max_pixels);
             one.set("threads", "1");
+            // Pictures are decoded for what their headers tell; nobody sees them.
+            one.set("skip_loop_filter", "all");
             // SAFETY: handed to FFmpeg below and freed right after it.
             unsafe { one.disown() }
         })

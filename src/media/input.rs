@@ -95,7 +95,7 @@ impl Media {
     /// and edit lists and time stamps are then exactly those of the first pass.
     pub fn rewind(&mut self) -> Result<(), MediaError> {
         if self.is_read {
-            self.input = demux::open(&self.source, self.container, &self.limits, &self.log)?;
+            self.input = demux::open_again(&self.source, self.container, &self.limits, &self.log, &self.input)?;
             self.is_read = false;
         }
         if let Some(times) = &mut self.times {

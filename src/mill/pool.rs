@@ -16,7 +16,7 @@ use super::outputs;
 use super::verdict::Verdict;
 use super::wire::{self, Kind, Reply, Task};
 use super::worker::sandbox::SandboxLevel;
-use crate::sample::{Budget, Failure, SealedFile, memory_file};
+use crate::sample::{Budget, Failure, FailureClass, SealedFile, memory_file};
 
 /// Times that a worker which dies before its first word is started again. The launcher's signals reach a child also in
 /// the instant before it ignores them.
@@ -91,7 +91,15 @@ impl Pool {
     pub async fn run(&self, job: Request) -> Result<Answer, MillError> {
         // Never closed, so always granted.
         let _slot = self.slots.acquire().await;
-        let mut parcel = self.pack(job).await?;
+        let mut parcel = match self.pack(job).await {
+            // Only the sample's own fields can make the message too large.
+            Err(MillError::Handover { source, .. }) if source.kind() == io::ErrorKind::InvalidData => {
+                let failure =
+                    Failure::new(FailureClass::FieldTooLarge, "the sample's JSON is too large for a media worker");
+                return Ok(Answer { outputs: Vec::new(), failure: Some(failure), log: Vec::new() });
+            }
+            packed => packed?,
+        };
         if let Some(used) = self.take_idle() {
             match self.attempt(used, &parcel).await? {
                 Ok(answer) => return Ok(answer),

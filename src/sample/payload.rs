@@ -90,6 +90,12 @@ impl Payload {
         Self { len: bytes.len() as u64, store: Store::Memory { chunks: vec![bytes], permit: None } }
     }
 
+    /// A file of `len` bytes, read where it lies when it is needed. Whoever wants bytes that cannot change or fail any more
+    /// reads them into a payload first.
+    pub fn file(file: File, len: u64) -> Self {
+        Self { len, store: Store::Spilled(file) }
+    }
+
     /// `len` bytes at `offset` of a file, read when they are written on.
     pub fn region(file: SharedFile, offset: u64, len: u64) -> Self {
         Self { len, store: Store::Region { file, offset } }

@@ -13,7 +13,7 @@ use crate::sample::Failure;
 pub struct Settings {
     /// Frames a second, for `fps`.
     pub frame_rate: f64,
-    /// `fps`, `first_frame` or `keyframe`.
+    /// `fps`, `first_frame`, `keyframe` or `yt_subtitle`.
     pub downsample_method: String,
     /// Accepted for old configs; `encode_formats` says it.
     pub encode_format: String,
@@ -28,12 +28,20 @@ impl Default for Settings {
 enum Method {
     Fps(f64),
     Images(Images),
+    /// One picture for each line of the subtitles.
+    Subtitles,
 }
 
 impl Settings {
+    /// Whether each line of the subtitles becomes a picture, as a sample of its own.
+    pub fn is_at_subtitles(&self) -> bool {
+        matches!(self.method(), Some(Method::Subtitles))
+    }
+
     fn method(&self) -> Option<Method> {
         match self.downsample_method.as_str() {
             "fps" => Some(Method::Fps(self.frame_rate)),
+            "yt_subtitle" => Some(Method::Subtitles),
             "keyframe" => Some(Method::Images(Images::Keyframes)),
             // video2dataset takes any name with "frame" in it for this one.
             name if name.contains("frame") => Some(Method::Images(Images::First)),
@@ -46,6 +54,7 @@ impl Subsampler for Settings {
     fn needs(&self, needs: &mut Needs) {
         match self.method() {
             Some(Method::Fps(_)) => needs.encode = true,
+            Some(Method::Subtitles) => needs.images = true,
             Some(Method::Images(images)) => {
                 needs.images = true;
                 needs.packets |= images == Images::Keyframes;
@@ -62,7 +71,7 @@ impl Subsampler for Settings {
             Some(_) => Vec::new(),
             None => {
                 let message = format!("`{}` is no method", self.downsample_method);
-                vec![Problem::new("args.downsample_method", message, "use fps, first_frame or keyframe")]
+                vec![Problem::new("args.downsample_method", message, "use fps, first_frame, keyframe or yt_subtitle")]
             }
         }
     }
@@ -71,6 +80,8 @@ impl Subsampler for Settings {
         match self.method() {
             Some(Method::Fps(rate)) => edit.fps = Some(rate),
             Some(Method::Images(images)) => edit.images = Some(images),
+            // Each output is one frame long: its first is the picture.
+            Some(Method::Subtitles) => edit.images = Some(Images::First),
             None => {}
         }
         Ok(())

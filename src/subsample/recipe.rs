@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::clips::subtitles;
 use super::{Encoding, Needs, Passes, Work, registry};
 use crate::sample::{Column, ColumnKind};
 
@@ -18,6 +19,9 @@ pub struct Recipe {
     pub clips: Option<ClipSource>,
     /// The field that holds the spans, for [`ClipSource::Column`]; none: `clips`.
     pub clip_field: Option<String>,
+    /// What a clip's or a picture's subtitle says is its caption.
+    #[serde(default)]
+    pub captions_are_subtitles: bool,
     pub encoding: Encoding,
 }
 
@@ -47,6 +51,10 @@ pub enum ClipSource {
     Column,
     /// The cuts: found in this job, or stored by an earlier one.
     Cuts,
+    /// The lines of the sample's subtitles.
+    Subtitles,
+    /// The lines, too; each becomes a picture instead of a clip.
+    SubtitleFrames,
     /// The spans of another member's clips, in the field [`SPANS`]: for sound that lies beside a video.
     Given,
 }
@@ -93,7 +101,17 @@ impl Recipe {
         let field = |name: &str| Column { name: name.into(), kind: ColumnKind::Json };
         let steps = self.steps.iter().flat_map(|step| registry::fields(&step.name, &step.args));
         let dropped = Column { name: "clips_dropped".into(), kind: ColumnKind::Integer };
-        let clips = self.clips.map(|_| [field("clips"), dropped]).into_iter().flatten();
+        let caption = Column { name: "caption".into(), kind: ColumnKind::String };
+        let lines = Column { name: subtitles::DROPPED.into(), kind: ColumnKind::Integer };
+        let clips = match self.clips {
+            None => Vec::new(),
+            Some(ClipSource::SubtitleFrames) => {
+                let text = |name: &str| Column { name: name.into(), kind: ColumnKind::String };
+                vec![text("frame_time"), text("frame_subtitle"), dropped, lines]
+            }
+            Some(_) => vec![field("clips"), dropped, field(subtitles::WITHIN), lines],
+        };
+        let clips = clips.into_iter().chain(self.captions_are_subtitles.then_some(caption));
         // Whatever is made of a video says what it is.
         let clip = (Passes::of(self).video != Work::None).then(|| field("clip"));
         steps.chain(clips).chain(clip).collect()

@@ -188,7 +188,6 @@ job:
   enable_wandb: yes
   encode_formats: {video: mp4, audio: m4a}
 reading: {sampler: my.sampler}
-storage: {captions_are_subtitles: true}
 distribution: {distributor: pyspark}
 ";
     insta::assert_snapshot!(refused(yaml, &[]), @"
@@ -216,18 +215,45 @@ distribution: {distributor: pyspark}
       |                    ^^^^^^^^^^
       = help: set it to null; ranks share the shards by themselves
 
-    job.yaml:8:35: storage.captions_are_subtitles: not available in this version
+    job.yaml:8:29: distribution.distributor: the distributor `pyspark` is not available
       |
-    8 | storage: {captions_are_subtitles: true}
-      |                                   ^^^^
-      = help: set it to false
-
-    job.yaml:9:29: distribution.distributor: the distributor `pyspark` is not available
-      |
-    9 | distribution: {distributor: pyspark}
+    8 | distribution: {distributor: pyspark}
       |                             ^^^^^^^
       = help: use `multiprocessing`, and start clipmill under `srun`, `mpirun` or in a job array
     ");
+}
+
+#[test]
+#[cfg(feature = "media")]
+fn subtitles_beside_what_they_do_not_go_with() {
+    let table = "url_list: a.csv, save_additional_columns: [subtitles]";
+    let yaml = format!(
+        "job: {{{table}, clip_col: c, caption_col: text}}\nstorage: {{captions_are_subtitles: true}}\nsubsampling: \
+         {{CutDetectionSubsampler: {{cuts_are_clips: true}}}}\n"
+    );
+    insta::assert_snapshot!(refused_briefly(&yaml, &[]), @"
+    job.yaml:2:35: storage.captions_are_subtitles: clips come from the subtitles or from a column, not from both
+    job.yaml:2:35: storage.captions_are_subtitles: clips come from the subtitles or from the cuts, not from both
+    job.yaml:2:35: storage.captions_are_subtitles: the captions are the subtitles, or a column, not both
+    ");
+    let pictures = "FrameSubsampler: {args: {downsample_method: yt_subtitle}}";
+    let yaml =
+        format!("job: {{{table}, clip_col: c}}\nsubsampling: {{{pictures}, ClippingSubsampler: {{args: {{}}}}}}\n");
+    insta::assert_snapshot!(refused_briefly(&yaml, &[]), @"
+    job.yaml:2:59: subsampling.FrameSubsampler.args.downsample_method: a job makes clips, or pictures of the subtitles' lines, not both
+    job.yaml:2:59: subsampling.FrameSubsampler.args.downsample_method: a job makes clips, or pictures of the subtitles' lines, not both
+    ");
+    insta::assert_snapshot!(refused(format!("job: {{url_list: a.csv}}\nsubsampling: {{{pictures}}}\n"), &[]), @"
+    job.yaml:2:59: subsampling.FrameSubsampler.args.downsample_method: no sample of this job can have subtitles
+      |
+    2 | subsampling: {FrameSubsampler: {args: {downsample_method: yt_subtitle}}}
+      |                                                           ^^^^^^^^^^^
+      = help: a table has to have a column `subtitles` (WebVTT or JSON), named in job.save_additional_columns; tars bring subtitles along in `yt_meta_dict` or as `.vtt` members
+    ");
+    let yaml = "job: {url_list: a.txt}\nstorage: {captions_are_subtitles: true}\n";
+    insta::assert_snapshot!(refused_briefly(yaml, &[]), @"job.yaml:2:35: storage.captions_are_subtitles: no sample of this job can have subtitles");
+    let yaml = "job: {url_list: a.csv, save_additional_columns: [subtitles, clip_subtitles, frame_time]}\nstorage: {captions_are_subtitles: true}\n";
+    insta::assert_snapshot!(refused_briefly(yaml, &[]), @"job.yaml:1:61: job.save_additional_columns: `clip_subtitles` is a field that clips have");
 }
 
 #[test]

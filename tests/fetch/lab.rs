@@ -20,7 +20,7 @@ pub fn reading() -> Reading {
 
 pub fn options() -> Options {
     let backoff = Backoff { base: Duration::from_millis(2), ..Backoff::default() };
-    Options { backoff, proxies: Proxies::default() }
+    Options { backoff, proxies: Proxies::default(), in_place: false }
 }
 
 impl Lab {

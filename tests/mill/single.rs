@@ -35,6 +35,16 @@ async fn a_large_recipe_goes_through() {
 }
 
 #[tokio::test]
+async fn fields_that_fit_no_message_are_the_samples_own_failure() {
+    let pool = pool();
+    let mut request = request(json!({"do": "echo"}), b"media");
+    request.meta.insert("subtitles".into(), "x".repeat(65 << 20).into());
+    let answer = pool.run(request).await.unwrap();
+    assert_eq!(answer.failure.map(|failure| failure.class), Some(FailureClass::FieldTooLarge));
+    assert_eq!(echoed(&mut run(&pool, "echo").await), b"media");
+}
+
+#[tokio::test]
 async fn outputs_count_against_the_budget_or_go_to_scratch() {
     for limit in [0, 1 << 20] {
         let budget = Budget::new(limit);

@@ -5,7 +5,7 @@
 #   BENCH_V2D=1 …              also against video2dataset 1.3.0, installed into target/rig/v2d (minutes, 5.7 GB); once it
 #                              is there it is always measured
 #
-# Settings: BENCH_ROUNDS (5), BENCH_ROWS ("cuts scenedetect encode full probe workers copy exact"), CLIPMILL.
+# Settings: BENCH_ROUNDS (5), BENCH_ROWS ("cuts scenedetect encode full probe workers boundary copy exact"), CLIPMILL, BOUNDARY (the example).
 # The programs take turns (A B A B), so that a change of the machine's load meets all of them.
 # Run it on a machine that does nothing else.
 set -euo pipefail
@@ -15,6 +15,9 @@ repo=$(cd "$here/../.." && pwd)
 work=$repo/target/rig/bench-mill
 export CLIPMILL=${CLIPMILL:-$repo/target/release/clipmill}
 [ -x "$CLIPMILL" ] || { echo "no $CLIPMILL: run 'make build'" >&2; exit 2; }
+export BOUNDARY=${BOUNDARY:-$repo/target/release/examples/boundary}
+export CLIPMILL_WORKER=${CLIPMILL_WORKER:-$(dirname "$CLIPMILL")/clipmill-worker}
+[ -x "$BOUNDARY" ] || { echo "no $BOUNDARY: run 'cargo build --release --example boundary'" >&2; exit 2; }
 mkdir -p "$work"
 
 # Scenes of real footage and one synthetic, joined at hard cuts, in four sizes; the second four are twice as grainy.

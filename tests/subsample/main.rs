@@ -15,4 +15,8 @@ mod pictures;
 mod probe;
 mod same_bytes;
 mod shipped;
+mod subtitle_clips;
+mod subtitle_frames;
+mod subtitle_input;
+mod subtitle_lab;
 mod verify;

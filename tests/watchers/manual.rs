@@ -59,7 +59,9 @@ fn the_examples_run() {
     let lab = Lab::new();
     let media = "-f lavfi -i testsrc2=d=3:s=320x180:r=25 -f lavfi -i sine=d=3:r=48000";
     let path = lab.make("a.mp4", &format!("{media} {H264} -g 25 -c:a aac"));
-    std::fs::write(lab.path("table.csv"), format!("url,clips\n{},\"[[0.2,2.4]]\"\n", path.display())).unwrap();
+    let said = "WEBVTT\n\n00:00.200 --> 00:02.400\nHello\n";
+    let row = format!("{},\"[[0.2,2.4]]\",\"{said}\"\n", path.display());
+    std::fs::write(lab.path("table.csv"), format!("url,clips,subtitles\n{row}")).unwrap();
     let manual = std::fs::read_to_string(MANUAL).unwrap();
     let examples: Vec<&str> = manual.split("```yaml\n").skip(1).map(|rest| rest.split_once("```").unwrap().0).collect();
     assert!(examples.len() > registry::NAMES.len(), "{}", examples.len());

@@ -1,6 +1,7 @@
 //! The worker's side: one sample after the other from the rank's socket, each through a [`Handler`].
 
 mod confine;
+mod here;
 mod log;
 pub(crate) mod sandbox;
 mod socket;
@@ -12,6 +13,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde_json::{Map, Value};
 
+#[doc(hidden)]
+pub use here::Here;
 pub use log::Log;
 pub use write::{Made, Outlet, Stored};
 

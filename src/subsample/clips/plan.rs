@@ -50,6 +50,12 @@ impl Frames {
         keys
     }
 
+    /// The frame that stands for a second: the first one at or after it, else the last; none behind the video's end.
+    pub fn picture(&self, seconds: f64) -> Option<i64> {
+        let time = Some(self.at(seconds)).filter(|time| *time < self.end);
+        time.or_else(|| self.times.last().copied().filter(|_| seconds < self.seconds(self.end)))
+    }
+
     /// When the first frame at or after a time is shown, or the end: where the frame before it ends.
     fn after(&self, time: i64) -> i64 {
         self.times.get(self.times.partition_point(|own| *own < time)).copied().unwrap_or(self.end)

@@ -2,8 +2,8 @@
 
 use super::outputs::Output;
 use super::work::Work;
-use crate::media::{DecodedFrame, ImageFormat, LogLines, MediaError, encode_image};
-use crate::mill::worker::Outlet;
+use crate::media::{DecodedFrame, ImageFormat, LogLines, encode_image};
+use crate::mill::worker::{Outlet, Stored};
 use crate::sample::Failure;
 use crate::subsample::Images as Kind;
 
@@ -15,8 +15,9 @@ pub struct Images {
     kind: Option<Kind>,
     turn: Option<String>,
     log: LogLines,
-    /// Times that each output takes its pictures from, and those that it has.
-    outputs: Vec<(bool, i64, i64, Vec<Vec<u8>>)>,
+    /// Times that each output takes its pictures from, and those that it has: stored as they come, for a long video has
+    /// more of them than memory.
+    outputs: Vec<(bool, i64, i64, Vec<Stored>)>,
 }
 
 impl Images {
@@ -38,7 +39,7 @@ impl Images {
         }
     }
 
-    pub fn frame(&mut self, frame: &DecodedFrame<'_>, pts: i64) -> Result<(), MediaError> {
+    pub fn frame(&mut self, frame: &DecodedFrame<'_>, pts: i64, outlet: &Outlet<'_>) -> Result<(), Failure> {
         let Some(kind) = self.kind else { return Ok(()) };
         let mut picture = None;
         for (is_wanted, start, end, made) in &mut self.outputs {
@@ -53,21 +54,20 @@ impl Images {
                 Some(bytes) => bytes,
                 None => picture.insert(encode_image(frame.raw(), self.turn.as_deref(), ImageFormat::Jpeg, &self.log)?),
             };
-            made.push(bytes.clone());
+            made.push(outlet.store(bytes)?);
         }
         Ok(())
     }
 
-    pub fn store(self, outputs: &mut [Output], outlet: &Outlet<'_>) -> Result<(), Failure> {
+    pub fn store(self, outputs: &mut [Output]) {
         for (output, (.., made)) in outputs.iter_mut().zip(self.outputs) {
-            for (n, bytes) in made.iter().enumerate() {
+            for (n, stored) in made.into_iter().enumerate() {
                 let extension = match self.kind {
                     Some(Kind::Keyframes) => format!("{n:04}.{EXTENSION}"),
                     _ => EXTENSION.to_owned(),
                 };
-                output.members.push((extension, outlet.store(bytes)?));
+                output.members.push((extension, stored));
             }
         }
-        Ok(())
     }
 }

@@ -5,6 +5,7 @@ mod clips;
 mod images;
 mod outputs;
 mod pass;
+mod said;
 mod spans;
 pub mod thin;
 mod watching;

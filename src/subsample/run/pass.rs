@@ -27,7 +27,10 @@ pub fn run(
     if options.frames.is_none() && options.packets.is_empty() {
         return Ok(None);
     }
-    let mut images = Images::new(work, outputs, source.turn(), media.log().lines_so_far());
+    // Pictures are as large as the video would be.
+    let shape = [source.turn(), work.edit.picture.clone()].into_iter().flatten();
+    let shape = shape.reduce(|turn, picture| format!("{turn},{picture}"));
+    let mut images = Images::new(work, outputs, shape, media.log().lines_so_far());
     let mut watching = if watches { Some(Watching::new(work.subsamplers, work.video.as_ref())?) } else { None };
     let sound = source.sound().map(|(index, unit)| (index, f64::from(unit)));
     let video = work.video.as_ref().map(|video| (video.stream, f64::from(video.time_base)));
@@ -47,7 +50,7 @@ pub fn run(
                 // A frame that no clock knows comes right behind the last.
                 let pts = frame.pts.unwrap_or(count);
                 count = pts + 1;
-                images.frame(&frame, pts)?;
+                images.frame(&frame, pts, outlet)?;
                 clips.frame(&frame, pts)?;
             }
         }
@@ -58,7 +61,7 @@ pub fn run(
     }
     drop(pass);
     store(clips.finish()?, work, (start, meta), outputs, outlet)?;
-    images.store(outputs, outlet)?;
+    images.store(outputs);
     Ok(watching)
 }
 

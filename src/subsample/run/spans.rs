@@ -3,28 +3,44 @@
 use serde_json::{Value, json};
 
 use super::outputs::{Fields, Output};
+use super::said;
 use super::work::Work;
 use crate::media::Media;
 use crate::sample::{Failure, FailureClass};
 use crate::subsample::black_static;
 use crate::subsample::clipping::{Precision, Settings};
-use crate::subsample::clips::{Planned, Span, Spans, Style, parse, plan};
+use crate::subsample::clips::{Planned, Span, Spans, Style, parse, plan, subtitles};
 use crate::subsample::{ClipSource, Cut, SPANS, Work as How};
 
 /// The clips, in the order of the spans that they come of.
 pub fn clips(work: &Work<'_>, source: ClipSource, media: &Media, meta: &Fields) -> Result<Vec<Output>, Failure> {
     let settings = settings(work)?;
-    let Spans { spans, style } = spans(work, source, meta)?;
+    let found = subtitles::find(meta);
+    let (said, Spans { spans, style }) = match source {
+        ClipSource::Given => return given(meta),
+        ClipSource::SubtitleFrames => return said::frames(work, &said::needed(found)?),
+        ClipSource::Subtitles => {
+            let said = said::needed(found)?;
+            let spans = said.spans();
+            (Some(said), spans)
+        }
+        ClipSource::Column => (found, of_column(work, meta)?),
+        ClipSource::Cuts => (found, of_cuts(work, meta)?),
+    };
     let count = spans.len();
-    let spans = if trims(work) { black_static::trim(spans, meta) } else { spans };
+    // Parts of a span keep its number.
+    let parts = |span| if trims(work) { black_static::trim(vec![span], meta) } else { vec![span] };
+    let spans = spans.into_iter().enumerate().flat_map(|(n, span)| parts(span).into_iter().map(move |part| (n, part)));
+    let (numbers, spans): (Vec<usize>, Vec<Span>) = spans.unzip();
     let outputs = match &work.video {
         Some(_) => of_frames(work, &settings, spans, style),
         None => of_sound(&settings, spans, style, media.duration()),
     };
     let dropped = outputs.iter().filter(|made| made.is_empty()).count();
-    let mut outputs: Vec<Output> = outputs.into_iter().flatten().collect();
+    let of_one = |(n, made): (usize, Vec<Output>)| made.into_iter().map(move |output| (n, output));
+    let mut outputs: Vec<(usize, Output)> = numbers.into_iter().zip(outputs).flat_map(of_one).collect();
     // Spans of which nothing is left must not vanish without a word.
-    for output in outputs.iter_mut().filter(|_| dropped > 0) {
+    for (_, output) in outputs.iter_mut().filter(|_| dropped > 0) {
         output.fields.insert("clips_dropped".into(), dropped.into());
     }
     if outputs.is_empty() {
@@ -36,11 +52,14 @@ pub fn clips(work: &Work<'_>, source: ClipSource, media: &Media, meta: &Fields) 
         let what = format!("no clip is left: none of {count} spans is longer than {} s and {why}", settings.min_length);
         return Err(Failure::new(FailureClass::NoClips, what));
     }
-    Ok(outputs)
+    if let Some(said) = &said {
+        said::add(&mut outputs, said, work, source == ClipSource::Subtitles)?;
+    }
+    Ok(outputs.into_iter().map(|(_, output)| output).collect())
 }
 
 /// One output for each span that another member was cut at.
-pub fn given(meta: &Fields) -> Result<Vec<Output>, Failure> {
+fn given(meta: &Fields) -> Result<Vec<Output>, Failure> {
     let given = meta.get(SPANS).cloned().unwrap_or_default();
     let given: Vec<Option<Span>> =
         serde_json::from_value(given).map_err(|error| super::broken(&format!("spans: {error}")))?;
@@ -61,21 +80,17 @@ fn trims(work: &Work<'_>) -> bool {
     step.and_then(|step| step.args.get("trim_clips")?.as_bool()).unwrap_or(false)
 }
 
-fn spans(work: &Work<'_>, source: ClipSource, meta: &Fields) -> Result<Spans, Failure> {
-    match source {
-        ClipSource::Given => Err(super::broken("spans of another member")),
-        ClipSource::Column => {
-            let field = work.recipe.clip_field.as_deref().unwrap_or("clips");
-            parse(meta.get(field).unwrap_or(&Value::Null))
-        }
-        ClipSource::Cuts => {
-            let missing = || Failure::new(FailureClass::NoClips, "no clip is left: the sample has no cuts");
-            let cuts = meta.get("cuts").ok_or_else(missing)?;
-            match cuts.get("cuts_seconds") {
-                Some(seconds) => Ok(Spans { style: Style::Seconds, ..parse(seconds)? }),
-                None => of_numbers(work, cuts).ok_or_else(missing),
-            }
-        }
+fn of_column(work: &Work<'_>, meta: &Fields) -> Result<Spans, Failure> {
+    let field = work.recipe.clip_field.as_deref().unwrap_or("clips");
+    parse(meta.get(field).unwrap_or(&Value::Null))
+}
+
+fn of_cuts(work: &Work<'_>, meta: &Fields) -> Result<Spans, Failure> {
+    let missing = || Failure::new(FailureClass::NoClips, "no clip is left: the sample has no cuts");
+    let cuts = meta.get("cuts").ok_or_else(missing)?;
+    match cuts.get("cuts_seconds") {
+        Some(seconds) => Ok(Spans { style: Style::Seconds, ..parse(seconds)? }),
+        None => of_numbers(work, cuts).ok_or_else(missing),
     }
 }
 

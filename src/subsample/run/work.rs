@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::outputs::{Fields, Output};
 use super::pass;
+use super::said;
 use super::spans;
 use super::watching::Watching;
 use crate::media::{DecodeOptions, Event, Media, MediaError, PacketInfo, PassOptions, VideoInfo};
@@ -53,6 +54,12 @@ pub fn run(
             output.add_seen(&watching, &work);
         }
     }
+    if recipe.clips == Some(ClipSource::SubtitleFrames) {
+        said::settle(&mut outputs)?;
+    }
+    // What the rank gave is the rank's; sent back with every clip, it would be a multiple of all subtitles.
+    let made = recipe.fields();
+    meta.retain(|name, _| made.iter().any(|field| field.name == *name));
     Ok(outputs.into_iter().map(|output| output.into_made(&meta, &work)).collect())
 }
 
@@ -126,20 +133,34 @@ impl<'a> Work<'a> {
     fn outputs(&self, media: &Media, meta: &Fields, seen: Option<&Watching>) -> Result<Vec<Output>, Failure> {
         let mut outputs = match self.recipe.clips {
             None => vec![Output::whole()],
-            Some(ClipSource::Given) => spans::given(meta)?,
             Some(source) => spans::clips(self, source, media, meta)?,
         };
         for output in &mut outputs {
             if let Some(watching) = seen {
                 output.add_seen(watching, self);
             }
-            let mut fields = meta.clone();
+        }
+        self.decide(&mut outputs, meta)?;
+        Ok(outputs)
+    }
+
+    /// Marks the outputs that nobody wants.
+    fn decide(&self, outputs: &mut [Output], meta: &Fields) -> Result<(), Failure> {
+        // One copy for all: a sample's fields may hold all that is said in hours.
+        let mut fields = meta.clone();
+        for output in outputs {
             fields.extend(output.fields.clone());
             for subsampler in self.subsamplers {
                 output.is_wanted &= subsampler.keeps(&fields)?;
             }
+            for name in output.fields.keys() {
+                match meta.get(name) {
+                    Some(value) => fields.insert(name.clone(), value.clone()),
+                    None => fields.remove(name),
+                };
+            }
         }
-        Ok(outputs)
+        Ok(())
     }
 }
 
