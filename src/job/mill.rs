@@ -11,11 +11,10 @@ use tokio::sync::Semaphore;
 use super::JobError;
 use super::rank::blocking;
 use super::sidecars;
-use super::tars::{is_media, is_sound, is_video};
 use crate::cluster::Placement;
 use crate::config::{self, Config};
 use crate::mill::{Answer, Limits, MillError, Output, Pool, PoolOptions, Request};
-use crate::sample::{Budget, Column, Failure, FailureClass, Payload, Status};
+use crate::sample::{Budget, Column, Failure, Payload, Status};
 use crate::sink::{Member, OutputSample};
 use crate::subsample::clips::subtitles;
 use crate::subsample::{ClipSource, Formats, Recipe};
@@ -23,15 +22,14 @@ use crate::subsample::{ClipSource, Formats, Recipe};
 /// The rank's workers, and what each sample goes through.
 pub struct Mill {
     pool: Pool,
-    recipe: Value,
+    pub(super) recipe: Recipe,
     fields: Vec<Column>,
     /// Clips and pictures get keys of their own.
-    pieces: Option<ClipSource>,
+    pub(super) pieces: Option<ClipSource>,
     /// What is said in a piece is its text.
     captions: bool,
     scratch: PathBuf,
-    resamples: bool,
-    keeps_media: bool,
+    pub(super) keeps_media: bool,
     /// Samples with a worker, and those that wait for one so that none is ever idle. The others wait as fetches.
     queue: Semaphore,
 }
@@ -39,7 +37,7 @@ pub struct Mill {
 /// A sample's place in front of the workers.
 pub struct Place<'m>(#[expect(dead_code, reason = "held, not read")] tokio::sync::SemaphorePermit<'m>);
 
-fn limits(limits: &config::Limits) -> Limits {
+pub(super) fn limits(limits: &config::Limits) -> Limits {
     Limits {
         wall: Duration::from_secs_f64(limits.wall_seconds),
         cpu: Duration::from_secs_f64(limits.cpu_seconds),
@@ -79,12 +77,11 @@ impl Mill {
         tracing::debug!("{workers} media workers");
         Ok(Some(Self {
             pool,
-            recipe: serde_json::to_value(recipe).map_err(|error| JobError::Task { what: error.to_string() })?,
+            recipe: recipe.clone(),
             fields: recipe.fields(),
             pieces: recipe.clips,
             captions: recipe.captions_are_subtitles,
             scratch: placement.scratch.clone(),
-            resamples: recipe.needs().resample,
             keeps_media: recipe.formats != Formats::default(),
             queue: Semaphore::new(workers as usize * 2),
         }))
@@ -110,79 +107,39 @@ impl Mill {
         whole: &OutputSample,
         media: Payload,
     ) -> Result<Processed, MillError> {
-        self.make(whole, media, whole.meta.clone()).await
+        let made = self.run(&self.recipe, whole.meta.clone(), media).await?;
+        Ok(made.map(|made| self.outputs(whole, made)))
     }
 
-    /// As [`Self::process`]; the worker sees `meta`, which may hold more than goes into the outputs.
-    async fn make(
-        &self,
-        whole: &OutputSample,
-        media: Payload,
-        meta: Map<String, Value>,
-    ) -> Result<Processed, MillError> {
-        let request = Request { media, recipe: self.recipe.clone(), meta };
-        let Answer { outputs, failure, .. } = self.pool.run(request).await?;
-        if let Some(failure) = failure {
-            return Ok(Err(failure));
-        }
-        let later = if outputs.len() > 1 { self.later(&whole.meta) } else { Map::new() };
-        let meta = |n| if n == 0 { whole.meta.clone() } else { later.clone() };
-        let outputs = outputs.into_iter().enumerate().map(|(n, output)| self.output(whole, meta(n), n, output));
-        Ok(Ok(outputs.collect()))
-    }
-
-    /// Makes the outputs of a sample of an earlier job: of its first video, else of its first sound. What else it holds is
-    /// carried over; a sample without media is, as a whole.
+    /// What a worker makes of one piece of media. It sees `meta`, which may hold more than goes into the outputs.
     ///
     /// # Errors
     /// Only what is not the sample's fault.
-    pub async fn process_stored(
+    pub(super) async fn run(
         &self,
-        place: Place<'_>,
-        mut sample: OutputSample,
-    ) -> Result<Vec<OutputSample>, MillError> {
-        let Some(media) = take_media(&mut sample.members) else { return Ok(vec![sample]) };
-        // Their fields change.
-        let mut others = std::mem::take(&mut sample.members);
-        others.retain(|member| !["json", "txt"].contains(&member.extension.as_str()));
-        if !self.keeps_media {
-            others.retain(|member| !is_media(&member.extension));
-        }
-        let is_apart = is_video(&media.extension) && others.iter().any(|member| is_sound(&member.extension));
-        let makes_media = self.pieces != Some(ClipSource::SubtitleFrames);
-        if is_apart && makes_media && (self.pieces.is_some() || self.resamples) {
-            let what = "the sample's sound is a member of its own, which cannot be cut or resampled together with its \
-                        pictures: do that in the job that takes the sound out of the video";
-            return Ok(vec![failed(sample, Failure::new(FailureClass::NoAudio, what))]);
-        }
-        let mut meta = sample.meta.clone();
-        if self.pieces.is_some() {
-            if let Some(found) = self.sidecars(&sample.meta, &others).await? {
-                meta.insert(subtitles::FIELD.into(), found);
-            }
-            // Their times are not those of the pieces, which have `clip_subtitles`.
-            others.retain(|member| sidecars::language(&member.extension).is_none());
-        }
-        let made = self.make(&sample, media.payload, meta).await?;
-        drop(place);
-        let mut outputs = match made {
-            Ok(outputs) => outputs,
-            Err(failure) => return Ok(vec![failed(sample, failure)]),
-        };
-        for output in outputs.iter_mut().filter(|output| output.status == Status::Success) {
-            for other in &others {
-                // What was made anew takes the place of what was there.
-                let is_new = !output.members.iter().any(|member| member.extension == other.extension);
-                if let Some(payload) = other.payload.again().filter(|_| is_new) {
-                    output.members.push(Member { extension: other.extension.clone(), payload });
-                }
-            }
-        }
-        Ok(outputs)
+        recipe: &Recipe,
+        meta: Map<String, Value>,
+        media: Payload,
+    ) -> Result<Result<Vec<Output>, Failure>, MillError> {
+        // A recipe is texts and numbers: nothing in it that JSON could not hold.
+        let recipe = serde_json::to_value(recipe).unwrap_or_default();
+        let Answer { outputs, failure, .. } = self.pool.run(Request { media, recipe, meta }).await?;
+        Ok(failure.map_or(Ok(outputs), Err))
+    }
+
+    /// The samples that a worker's outputs are.
+    pub(super) fn outputs(&self, whole: &OutputSample, made: Vec<Output>) -> Vec<OutputSample> {
+        let later = if made.len() > 1 { self.later(&whole.meta) } else { Map::new() };
+        let meta = |n| if n == 0 { whole.meta.clone() } else { later.clone() };
+        made.into_iter().enumerate().map(|(n, output)| self.output(whole, meta(n), n, output)).collect()
     }
 
     /// The subtitles beside the media, where they matter.
-    async fn sidecars(&self, meta: &Map<String, Value>, others: &[Member]) -> Result<Option<Value>, MillError> {
+    pub(super) async fn sidecars(
+        &self,
+        meta: &Map<String, Value>,
+        others: &[Member],
+    ) -> Result<Option<Value>, MillError> {
         let found = sidecars::of(others);
         if found.is_empty() || !subtitles::asks_for_members(meta) {
             return Ok(None);
@@ -245,20 +202,4 @@ impl Mill {
             members: members.collect(),
         }
     }
-}
-
-fn take_media(members: &mut Vec<Member>) -> Option<Member> {
-    let find = |is: fn(&str) -> bool| members.iter().position(|member| is(&member.extension));
-    let at = find(is_video).or_else(|| find(is_sound))?;
-    Some(members.remove(at))
-}
-
-/// The sample without media, marked as failed.
-fn failed(mut sample: OutputSample, failure: Failure) -> OutputSample {
-    sample.status = Status::FailedToSubsample;
-    sample.meta.insert("status".into(), sample.status.as_str().into());
-    sample.meta.insert("error_message".into(), failure.message.clone().into());
-    sample.meta.insert("error_class".into(), failure.class.to_string().into());
-    sample.failure = Some(failure);
-    sample
 }

@@ -20,8 +20,12 @@ mod retry;
 #[cfg(feature = "media")]
 mod sidecars;
 mod start;
+#[cfg(feature = "media")]
+mod stored;
 mod summary;
 mod tars;
+#[cfg(feature = "media")]
+mod trial;
 mod writer;
 
 pub use error::JobError;

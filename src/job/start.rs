@@ -117,7 +117,11 @@ fn agree_on_plan(
     owner: &Owner,
     session: Option<&mut MpiSession>,
 ) -> Result<Option<Plan>, JobError> {
-    let make = || plan::ensure(&job.config, &job.inputs, &job.placement, storage, owner, &job.stop);
+    let make = || {
+        #[cfg(feature = "media")]
+        super::trial::encoders(&job.config, &recipe(&job.config), &job.placement)?;
+        plan::ensure(&job.config, &job.inputs, &job.placement, storage, owner, &job.stop)
+    };
     let Some(session) = session else { return make() };
     let (made, word) = if session.rank() == 0 {
         let made = make();

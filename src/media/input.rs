@@ -106,18 +106,34 @@ impl Media {
     }
 
     /// The zero of all times in seconds: the start of the container's earliest stream, as the ffmpeg program counts.
+    ///
+    /// But for sound alone, where it is the first sample that is to be heard: Opus in WebM begins before 0 with others. And
+    /// an MP4's clock begins at 0 with the sample that it was made of, also where the sound comes in late.
     pub fn start_seconds(&self) -> f64 {
         // SAFETY: the context is open.
-        match unsafe { (*self.input.as_ptr()).start_time } {
-            ffi::AV_NOPTS_VALUE => 0.0,
+        let start = match unsafe { (*self.input.as_ptr()).start_time } {
+            ffi::AV_NOPTS_VALUE => return 0.0,
             start => start as f64 / f64::from(ffi::AV_TIME_BASE),
+        };
+        if self.video().is_ok() {
+            return start;
         }
+        let is_mp4 = matches!(self.container, Container::Mp4 | Container::Mov);
+        let has_padding = self.input.streams().any(|stream| is_padded(&stream));
+        if is_mp4 || (start < 0.0 && has_padding) { 0.0 } else { start }
     }
 
     /// Seconds of the container; `None` where it does not tell.
     pub fn duration(&self) -> Option<f64> {
         let duration = self.input.duration();
         (duration != ffi::AV_NOPTS_VALUE && duration > 0).then(|| duration as f64 / f64::from(ffi::AV_TIME_BASE))
+    }
+
+    /// Where the stream ends, in its time base, to the sample: MP4 tells, also where the last packet is longer.
+    pub(in crate::media) fn exact_end(&self, stream: usize) -> Option<i64> {
+        let stream = self.input.stream(stream).filter(|_| matches!(self.container, Container::Mp4 | Container::Mov))?;
+        let known = |time: i64| (time != ffi::AV_NOPTS_VALUE).then_some(time);
+        known(stream.start_time())?.checked_add(known(stream.duration()).filter(|duration| *duration > 0)?)
     }
 
     /// The first video stream that is not an attached picture (cover art).
@@ -234,6 +250,13 @@ impl Media {
             }
         }
     }
+}
+
+/// Whether the stream is sound whose first samples are not to be heard.
+fn is_padded(stream: &ffmpeg_next::Stream<'_>) -> bool {
+    // SAFETY: parameters live as long as their stream.
+    let padding = unsafe { (*(*stream.as_ptr()).codecpar).initial_padding };
+    stream.parameters().medium() == ffmpeg_next::media::Type::Audio && padding > 0
 }
 
 fn is_video(stream: &ffmpeg_next::Stream<'_>) -> bool {

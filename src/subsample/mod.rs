@@ -46,5 +46,5 @@ pub use encoding::Encoding;
 pub use needs::{Cut, Needs};
 pub use passes::{Passes, Work};
 pub use problem::Problem;
-pub use recipe::{ClipSource, Formats, Recipe, Step};
+pub use recipe::{ClipSource, Formats, Recipe, SPAN, SPANS, Step};
 pub use subsampler::Subsampler;

@@ -153,7 +153,7 @@ mod tests {
         let clips = [("ClippingSubsampler", json!({"precision": "exact"}))];
         let others = clips.iter().filter(|_| !is_given).chain(others);
         Passes::of(&Recipe {
-            formats: Formats { video: Some("mp4".into()), audio: None },
+            formats: Formats { video: Some("mp4".into()), ..Formats::default() },
             steps: cuts.iter().chain(others).map(|(name, args)| step(name, args)).collect(),
             clips: Some(ClipSource::Cuts),
             ..Recipe::default()

@@ -31,6 +31,9 @@ pub struct Formats {
     pub video: Option<String>,
     /// The same extension as the video's: the sound stays in the video's file.
     pub audio: Option<String>,
+    /// The sample has its sound as a member of its own already, which is made anew from that: not from the video.
+    #[serde(default)]
+    pub sound_apart: bool,
 }
 
 /// One subsampler with its settings.
@@ -52,12 +55,20 @@ pub enum ClipSource {
     Subtitles,
     /// The lines, too; each becomes a picture instead of a clip.
     SubtitleFrames,
+    /// The spans of another member's clips, in the field [`SPANS`]: for sound that lies beside a video.
+    Given,
 }
+
+/// Where [`ClipSource::Given`] finds its spans: one an output, seconds from the media's start; null: none is wanted. Not a
+/// name that a column of a table has.
+pub const SPANS: &str = "clipmill:spans";
+/// Where an output that is a clip says what it holds, in the same terms. It crosses from worker to rank and no further.
+pub const SPAN: &str = "clipmill:span";
 
 impl Formats {
     /// From `job.encode_formats`.
     pub fn new(formats: &BTreeMap<String, String>) -> Self {
-        Self { video: formats.get("video").cloned(), audio: formats.get("audio").cloned() }
+        Self { video: formats.get("video").cloned(), audio: formats.get("audio").cloned(), sound_apart: false }
     }
 
     /// The extension of a member for the sound alone.

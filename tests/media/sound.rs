@@ -76,7 +76,9 @@ fn every_kind_of_file_holds_the_sound_of_every_other() {
             let made = lab.write(&format!("made.{extension}"), &whole(&mut open(&path), extension));
             let got = samples(&made, 48000);
             let what = format!("{source} to {extension}");
-            near(got.len(), wanted.len(), 2 * frame, &what);
+            // What an MP4 says of its end is heeded, which the ffmpeg program leaves aside.
+            let behind = if source == "s.m4a" { 1024 } else { 0 };
+            near(got.len(), wanted.len(), 2 * frame + behind, &what);
             let snr = snr(&wanted, &got);
             assert!(snr > 15.0, "{what}: {snr:.1} dB");
         }

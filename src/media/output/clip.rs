@@ -7,10 +7,10 @@ use ffmpeg_next::{Packet, Rational, frame};
 use super::encoder::VideoCodec;
 use super::lane::{Lane, in_turn};
 use super::muxer::{Muxer, SideData};
-use super::own::{Gate, copy_sound, copy_video};
+use super::own::{Gate, copy_video};
 use super::pictures::Encoded;
 use super::smart::{Smart, SmartSpec};
-use super::sound::{AudioCodec, SoundTrack};
+use super::sound::{AudioCodec, SoundCopy, SoundTrack};
 use super::source::Streams;
 use crate::media::log::LogLines;
 use crate::media::{DecodedFrame, MediaError, Stretch, VideoInfo};
@@ -85,7 +85,7 @@ enum Pictures {
 
 enum Sound {
     None,
-    Copy { stream: usize, time_base: Rational, zero: i64 },
+    Copy(Box<SoundCopy>),
     Encode(Box<SoundTrack>),
 }
 
@@ -186,7 +186,7 @@ impl ClipWriter {
         };
         let sound = match &self.sound {
             Sound::None => None,
-            Sound::Copy { stream, .. } => Some(*stream),
+            Sound::Copy(copy) => Some(copy.stream),
             Sound::Encode(track) => Some(track.stream()),
         };
         video.into_iter().chain(sound).collect()
@@ -226,10 +226,7 @@ impl ClipWriter {
             _ => {}
         }
         match &mut self.sound {
-            Sound::Copy { stream: sound, time_base, zero } if *sound == stream => {
-                let Some(kept) = copy_sound(packet, *time_base, self.span, *zero) else { return Ok(()) };
-                self.sound_lane.take(kept);
-            }
+            Sound::Copy(copy) if copy.stream == stream => copy.push(packet, &mut self.sound_lane),
             Sound::Encode(track) if track.stream() == stream => {
                 let lane = &mut self.sound_lane;
                 track.push(packet, &self.log, &mut |packet| {
@@ -249,7 +246,7 @@ impl ClipWriter {
     fn takes(&mut self, packet: &Packet) -> bool {
         let (stream, time_base) = match &self.sound {
             Sound::None => return true,
-            Sound::Copy { stream, time_base, .. } => (*stream, *time_base),
+            Sound::Copy(copy) => (copy.stream, copy.time_base()),
             Sound::Encode(track) => (track.stream(), track.time_base()),
         };
         packet.stream() != stream || self.gate.takes(packet, time_base, self.span)
@@ -297,12 +294,13 @@ impl ClipWriter {
             if !ready(&self.video_lane) || !ready(&self.sound_lane) {
                 return Ok(());
             }
-            for lane in [&mut self.video_lane, &mut self.sound_lane] {
+            for (lane, is_sound) in [(&mut self.video_lane, false), (&mut self.sound_lane, true)] {
                 // A stream that nothing came of would be an empty track.
                 if let Some((parameters, time_base)) =
                     lane.ready.as_ref().filter(|_| !lane.is_ended || lane.packets > 0)
                 {
-                    lane.muxed = Some(self.muxer.add_stream(parameters, *time_base)?);
+                    let add = if is_sound { Muxer::add_sound } else { Muxer::add_stream };
+                    lane.muxed = Some(add(&mut self.muxer, parameters, *time_base)?);
                 }
             }
             self.copy_turn();
@@ -355,7 +353,7 @@ fn sound(source: &Streams, spec: &ClipSpec, muxer: &Muxer) -> Result<(Sound, Lan
         let track = SoundTrack::open(source, codec.clone(), spec.span, spec.zero, global)?;
         return Ok((Sound::Encode(Box::new(track)), Lane::default()));
     }
-    let zero = (spec.zero / f64::from(*time_base)).round() as i64;
-    let lane = Lane { ready: Some((parameters.clone(), *time_base)), ..Lane::default() };
-    Ok((Sound::Copy { stream: *index, time_base: *time_base, zero }, lane))
+    let source = (*index, parameters.clone(), *time_base);
+    let copy = SoundCopy::new(source, &spec.extension, spec.span, spec.zero);
+    Ok((Sound::Copy(Box::new(copy)), Lane::default()))
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ffmpeg_next::codec::Parameters;
 use ffmpeg_next::format::context::{Output, StreamIo};
 use ffmpeg_next::packet::{Mut as _, Ref as _};
-use ffmpeg_next::{Error, Packet, Rational, ffi};
+use ffmpeg_next::{Dictionary, Error, Packet, Rational, ffi};
 
 use super::faststart;
 use crate::media::MediaError;
@@ -43,7 +43,10 @@ pub fn holds(extension: &str, codec: ffmpeg_next::codec::Id) -> bool {
     // SAFETY: a lookup in FFmpeg's static tables.
     unsafe {
         let format = ffi::av_guess_format(name.as_ptr(), std::ptr::null(), std::ptr::null());
-        !format.is_null() && ffi::avformat_query_codec(format, codec.into(), ffi::FF_COMPLIANCE_NORMAL) == 1
+        // FFmpeg's MP3 muxer answers for the pictures that it can hold, and not for MP3.
+        !format.is_null()
+            && ((*format).audio_codec == codec.into()
+                || ffi::avformat_query_codec(format, codec.into(), ffi::FF_COMPLIANCE_NORMAL) == 1)
     }
 }
 
@@ -78,6 +81,8 @@ pub struct Muxer {
     extension: String,
     /// Of the packets that come, by stream.
     time_bases: Vec<Rational>,
+    /// The muxer's own options.
+    options: Vec<(&'static str, String)>,
 }
 
 impl Muxer {
@@ -101,7 +106,7 @@ impl Muxer {
             (*context).max_interleave_delta = 0;
             Output::wrap_with_custom_io(context, io)
         };
-        Ok(Self { output, memory, extension: extension.to_owned(), time_bases: Vec::new() })
+        Ok(Self { output, memory, extension: extension.to_owned(), time_bases: Vec::new(), options: Vec::new() })
     }
 
     /// Whether codecs must put their headers beside the packets.
@@ -151,13 +156,29 @@ impl Muxer {
         }
     }
 
+    /// As above, a stream of sound: the file tells samples apart.
+    pub fn add_sound(&mut self, parameters: &Parameters, time_base: Rational) -> Result<usize, MediaError> {
+        // SAFETY: the parameters are borrowed; these are plain numbers.
+        let (rate, delay) = unsafe { ((*parameters.as_ptr()).sample_rate, (*parameters.as_ptr()).initial_padding) };
+        match format_of(&self.extension)? {
+            // Edit lists count in the units of the whole file: milliseconds, if nobody says otherwise.
+            "mp4" | "mov" | "ipod" if rate > 0 => self.options.push(("movie_timescale", rate.to_string())),
+            // A LAME tag cannot say that nothing is to be left out: FFmpeg adds what a decoder delays.
+            "mp3" if delay == 0 => self.options.push(("write_xing", "0".to_owned())),
+            _ => {}
+        }
+        self.add_stream(parameters, time_base)
+    }
+
     /// Writes the header: all streams are known.
     ///
     /// # Errors
     /// [`MediaError::DoesNotFit`]: the container cannot hold a stream of this kind.
     pub fn begin(&mut self, log: &LogLines) -> Result<(), MediaError> {
-        let header = self.output.write_header();
-        header.map(|_| ()).map_err(|error| {
+        let mut options = Dictionary::new();
+        self.options.iter().for_each(|(name, value)| options.set(name, value));
+        let header = self.output.write_header_with(options).map(|_| ());
+        header.map_err(|error| {
             let detail = log.last_useful().unwrap_or_else(|| error.to_string());
             MediaError::DoesNotFit { extension: self.extension.clone(), detail }
         })

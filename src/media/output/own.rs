@@ -52,13 +52,6 @@ pub fn copy_video(
     Some(shifted(packet, zero))
 }
 
-/// As [`copy_video`]; a packet of sound belongs to the clip that its middle lies in.
-pub fn copy_sound(packet: &Packet, time_base: Rational, span: (f64, f64), zero: i64) -> Option<Packet> {
-    let time = packet.pts().or(packet.dts())?;
-    let middle = (time as f64 + packet.duration().max(0) as f64 / 2.0) * f64::from(time_base);
-    (middle >= span.0 && middle < span.1).then(|| shifted(packet, zero))
-}
-
 fn shifted(packet: &Packet, by: i64) -> Packet {
     let mut kept = keep(packet);
     kept.set_pts(packet.pts().map(|time| time - by));

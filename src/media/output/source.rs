@@ -12,6 +12,8 @@ use crate::media::{Media, VideoInfo};
 pub struct Streams {
     pub(super) video: Option<(VideoInfo, Parameters, Vec<SideData>)>,
     pub(super) sound: Option<(usize, Parameters, Rational)>,
+    /// Where the sound ends, in its time base, if the container tells to the sample.
+    pub(super) sound_end: Option<i64>,
     pub(super) log: LogLines,
     pub(super) max_corrupt: u64,
     /// Seconds of the whole media, else the most that are allowed.
@@ -29,9 +31,10 @@ impl Streams {
             let stream = stream(index)?;
             Some((index, stream.parameters().clone(), stream.time_base()))
         });
+        let sound_end = media.audio().ok().and_then(|index| media.exact_end(index));
         let (log, limits) = (media.log().lines_so_far(), media.limits());
         let seconds = media.duration().unwrap_or(limits.max_duration);
-        Self { video, sound, log, max_corrupt: limits.max_corrupt_packets, seconds }
+        Self { video, sound, sound_end, log, max_corrupt: limits.max_corrupt_packets, seconds }
     }
 
     /// The filters that stand the pictures upright; none: they are.
@@ -39,10 +42,14 @@ impl Streams {
         self.video.as_ref().and_then(|(.., side_data)| turn::upright(side_data))
     }
 
-    /// Whether a file with this extension can hold the sound as it is, and is expected to.
-    pub fn sound_fits(&self, extension: &str) -> bool {
+    /// Whether a file with this extension can hold the sound as it is, and is expected to; `cut`: only some of it.
+    pub fn sound_fits(&self, extension: &str, cut: bool) -> bool {
         let Some((_, parameters, _)) = &self.sound else { return false };
         let name = parameters.id().name();
+        // Neither file can hide a part of a packet, and to encode it again loses nothing.
+        if cut && ["wav", "flac"].contains(&extension) {
+            return false;
+        }
         // A container may hold much more than anybody who asks for it by its extension wants: WAV could hold AAC.
         let is_usual = match extension {
             "wav" => name == "pcm_s16le",

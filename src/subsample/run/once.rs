@@ -118,7 +118,7 @@ mod tests {
     fn recipe(precision: &str) -> Prepared {
         let step = |name: &str, args| Step { name: name.into(), args };
         let recipe = Recipe {
-            formats: Formats { video: Some("mp4".into()), audio: Some("m4a".into()) },
+            formats: Formats { video: Some("mp4".into()), audio: Some("m4a".into()), ..Formats::default() },
             steps: vec![
                 step("CutDetectionSubsampler", json!({"min_scene_len": 5})),
                 step("ClippingSubsampler", json!({"min_length": 0.7, "max_length": 2, "precision": precision})),

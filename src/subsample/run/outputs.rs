@@ -9,7 +9,7 @@ use crate::media::{ClipSpec, NotSmart, Seams, SoundSpec, StreamSummary, Streams,
 use crate::mill::worker::{Made, Stored};
 use crate::sample::Status;
 use crate::subsample::clips::Planned;
-use crate::subsample::{Edit, Passes, Work as How};
+use crate::subsample::{Edit, Passes, SPAN, SPANS, Work as How};
 
 pub type Fields = Map<String, Value>;
 
@@ -61,6 +61,12 @@ impl Output {
         }
     }
 
+    /// Seconds from the container's start.
+    fn place(&self, work: &Work<'_>) -> (f64, f64) {
+        let seconds = |planned: Planned| (work.frames.seconds(planned.start), work.frames.seconds(planned.end));
+        self.planned.map_or(self.seconds, seconds)
+    }
+
     /// Takes over what was seen within it, where it is a clip.
     pub fn add_seen(&mut self, watching: &Watching, work: &Work<'_>) {
         if let Some(Planned { start, end, .. }) = self.planned {
@@ -91,14 +97,15 @@ impl Output {
             // Sound that gets a member of its own is not stored twice.
             let sound = match formats.separate_audio() {
                 Some(_) => SoundSpec::None,
-                None => sound(work, source, extension),
+                None => sound(work, source, extension, span),
             };
             files.push(file(extension, self.video(work, extension), sound));
         }
         if let Some(extension) = formats.separate_audio()
             && source.sound().is_some()
+            && !formats.sound_apart
         {
-            files.push(file(extension, VideoSpec::None, sound(work, source, extension)));
+            files.push(file(extension, VideoSpec::None, sound(work, source, extension, span)));
         }
         files
     }
@@ -115,6 +122,10 @@ impl Output {
 
     pub fn into_made(self, meta: &Fields, work: &Work<'_>) -> Made {
         let mut fields = meta.clone();
+        fields.remove(SPANS);
+        if work.recipe.clips.is_some() {
+            fields.insert(SPAN.to_owned(), json!(self.place(work)));
+        }
         fields.extend(self.fields);
         let Passes { keeps_media, .. } = work.passes;
         Made {
@@ -161,11 +172,14 @@ impl Output {
 }
 
 /// Copied where nothing has to change and the file can hold it.
-fn sound(work: &Work<'_>, source: &Streams, extension: &str) -> SoundSpec {
+fn sound(work: &Work<'_>, source: &Streams, extension: &str, span: (f64, f64)) -> SoundSpec {
     let Edit { sample_rate, channels, .. } = work.edit;
     let encoding = &work.recipe.encoding;
     let is_asked_for = encoding.audio_encoder.is_some() || encoding.audio_bit_rate.is_some();
-    if !work.edit.changes_sound() && !is_asked_for && source.sound_fits(extension) {
+    if !work.edit.changes_sound()
+        && !is_asked_for
+        && source.sound_fits(extension, span.0.is_finite() || span.1.is_finite())
+    {
         return SoundSpec::Copy;
     }
     SoundSpec::Encode(crate::media::AudioCodec { sample_rate, channels, ..encoding.audio(extension) })

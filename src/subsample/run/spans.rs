@@ -11,13 +11,14 @@ use crate::sample::{Failure, FailureClass};
 use crate::subsample::black_static;
 use crate::subsample::clipping::{Precision, Settings};
 use crate::subsample::clips::{Planned, Rules, Span, Spans, Style, parse, plan, subtitles};
-use crate::subsample::{ClipSource, Cut, Work as How};
+use crate::subsample::{ClipSource, Cut, SPANS, Work as How};
 
 /// The clips, in the order of the spans that they come of.
 pub fn clips(work: &Work<'_>, source: ClipSource, media: &Media, meta: &Fields) -> Result<Vec<Output>, Failure> {
     let settings = settings(work)?;
     let found = subtitles::find(meta);
     let (said, Spans { spans, style }) = match source {
+        ClipSource::Given => return given(meta),
         ClipSource::SubtitleFrames => return said::frames(work, &said::needed(found)?),
         ClipSource::Subtitles => {
             let said = said::needed(found)?;
@@ -56,6 +57,16 @@ pub fn clips(work: &Work<'_>, source: ClipSource, media: &Media, meta: &Fields) 
         said::add(&mut outputs, said, work, source == ClipSource::Subtitles)?;
     }
     Ok(outputs.into_iter().map(|(_, output)| output).collect())
+}
+
+/// One output for each span that another member was cut at.
+fn given(meta: &Fields) -> Result<Vec<Output>, Failure> {
+    let given = meta.get(SPANS).cloned().unwrap_or_default();
+    let given: Vec<Option<Span>> =
+        serde_json::from_value(given).map_err(|error| super::broken(&format!("spans: {error}")))?;
+    let output =
+        |span: Option<Span>| Output { seconds: span.unwrap_or_default(), is_wanted: span.is_some(), ..Output::whole() };
+    Ok(given.into_iter().map(output).collect())
 }
 
 pub fn settings(work: &Work<'_>) -> Result<Settings, Failure> {

@@ -79,7 +79,7 @@ impl<'a> Work<'a> {
         if needs_video && video.is_none() {
             return Err(MediaError::NoVideo.into());
         }
-        if recipe.formats.video.is_none() && recipe.formats.audio.is_some() {
+        if recipe.formats.video.is_none() && recipe.formats.audio.is_some() && !recipe.formats.sound_apart {
             media.audio()?;
         }
         let mut edit = Edit::default();

@@ -41,8 +41,10 @@ impl ClipWriter {
             stretch.end = stretch_end;
         }
         self.span.1 = span_end;
-        if let Sound::Encode(track) = &mut self.sound {
-            track.end_at(span_end);
+        match &mut self.sound {
+            Sound::None => {}
+            Sound::Copy(copy) => copy.end_at(span_end),
+            Sound::Encode(track) => track.end_at(span_end),
         }
         if let Pictures::Encode(encoded) = &mut self.pictures {
             // An encoder needs much memory, and the sound may be far behind.

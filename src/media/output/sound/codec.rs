@@ -39,14 +39,22 @@ fn rates(encoder: &str) -> &'static [u32] {
 }
 
 /// FFmpeg's names of the sample formats that an encoder takes, best first.
-pub fn formats(encoder: &str) -> &'static str {
-    match encoder {
+pub fn formats(encoder: &str) -> String {
+    let known = match encoder {
         "aac" | "libmp3lame" => "fltp",
         "libopus" => "flt|s16",
         "flac" => "s16|s32",
         "pcm_s16le" => "s16",
-        _ => "fltp|flt|s16p|s16|s32",
-    }
+        _ => return own_formats(encoder).unwrap_or_else(|| "fltp|flt|s16p|s16|s32".to_owned()),
+    };
+    known.to_owned()
+}
+
+/// What FFmpeg says of the encoder's formats.
+fn own_formats(encoder: &str) -> Option<String> {
+    let codec = ffmpeg_next::codec::encoder::find_by_name(encoder)?.audio().ok()?;
+    let names: Vec<&str> = codec.formats()?.map(|format| format.name()).collect();
+    (!names.is_empty()).then(|| names.join("|"))
 }
 
 /// Hz that the encoder gets: what was asked for, else the source's; the least rate that loses nothing, else the highest.
