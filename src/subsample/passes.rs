@@ -62,7 +62,7 @@ impl Passes {
         };
         let keeps_media = recipe.formats.video.is_some() && video == Work::None;
         let finds_cuts = recipe.steps.iter().any(|step| step.name == "CutDetectionSubsampler");
-        let waits = needs.decides || (recipe.clips == Some(ClipSource::Cuts) && finds_cuts);
+        let waits = needs.decides || (needs.trims && clips) || (recipe.clips == Some(ClipSource::Cuts) && finds_cuts);
         Self {
             keeps_media,
             probes: needs.headers,
@@ -97,6 +97,7 @@ fn cuts_can_be_used_at_once(recipe: &Recipe, needs: Needs) -> bool {
     is_soon
         && recipe.clips == Some(ClipSource::Cuts)
         && !needs.decides
+        && !needs.trims
         && !needs.images
         && step("FilterSubsampler").is_none()
 }
@@ -145,6 +146,20 @@ mod tests {
             clips: Some(ClipSource::Cuts),
             ..Recipe::default()
         })
+    }
+
+    #[test]
+    fn what_trims_clips_needs_no_decode_of_its_own_without_clips() {
+        let step = |name: &str, args| Step { name: name.into(), args };
+        let steps = vec![
+            step("BlackStaticSubsampler", json!({"trim_clips": true})),
+            step("ResolutionSubsampler", json!({"video_size": 64, "resize_mode": "scale"})),
+        ];
+        let formats = Formats { video: Some("mp4".into()), audio: None };
+        let mut recipe = Recipe { formats, steps, ..Recipe::default() };
+        assert_eq!(Passes::of(&recipe).decodes(), 1);
+        recipe.clips = Some(ClipSource::Column);
+        assert_eq!(Passes::of(&recipe).decodes(), 2);
     }
 
     #[test]
