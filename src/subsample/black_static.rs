@@ -44,7 +44,7 @@ impl Default for Settings {
 impl Subsampler for Settings {
     fn needs(&self, needs: &mut Needs) {
         needs.all_frames = true;
-        needs.decides |= self.trim_clips;
+        needs.trims |= self.trim_clips;
     }
 
     fn fields(&self) -> Vec<Column> {

@@ -19,6 +19,8 @@ pub struct Needs {
     pub clips: Option<Cut>,
     /// Samples may be dropped by what was found out about them.
     pub decides: bool,
+    /// Clips, if there are any, are cut by what was found out about the whole video.
+    pub trims: bool,
 }
 
 /// How clips are cut.

@@ -64,7 +64,7 @@ impl Passes {
         };
         let keeps_media = recipe.formats.video.is_some() && video == Work::None;
         let finds_cuts = recipe.steps.iter().any(|step| step.name == "CutDetectionSubsampler");
-        let waits = needs.decides || (recipe.clips == Some(ClipSource::Cuts) && finds_cuts);
+        let waits = needs.decides || (needs.trims && clips) || (recipe.clips == Some(ClipSource::Cuts) && finds_cuts);
         let smart = video == Work::Encode && clips && cut == Cut::Smart && !needs.encode;
         // What is copied of a smart clip hangs on where it ends.
         let encodes = video == Work::Encode && !smart;
@@ -103,6 +103,7 @@ fn cuts_can_be_used_at_once(recipe: &Recipe, needs: Needs) -> bool {
     is_soon
         && recipe.clips == Some(ClipSource::Cuts)
         && !needs.decides
+        && !needs.trims
         && !needs.images
         && step("FilterSubsampler").is_none()
 }
@@ -158,6 +159,20 @@ mod tests {
             clips: Some(ClipSource::Cuts),
             ..Recipe::default()
         })
+    }
+
+    #[test]
+    fn what_trims_clips_needs_no_decode_of_its_own_without_clips() {
+        let step = |name: &str, args| Step { name: name.into(), args };
+        let steps = vec![
+            step("BlackStaticSubsampler", json!({"trim_clips": true})),
+            step("ResolutionSubsampler", json!({"video_size": 64, "resize_mode": "scale"})),
+        ];
+        let formats = Formats { video: Some("mp4".into()), audio: None };
+        let mut recipe = Recipe { formats, steps, ..Recipe::default() };
+        assert_eq!(Passes::of(&recipe).decodes(), 1);
+        recipe.clips = Some(ClipSource::Column);
+        assert_eq!(Passes::of(&recipe).decodes(), 2);
     }
 
     #[test]

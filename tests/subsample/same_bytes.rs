@@ -27,6 +27,20 @@ fn wait(mut child: Child) {
     assert!(status.success(), "{status}");
 }
 
+/// x264 reads memory that it never wrote, which a worker has used for other files before.
+#[test]
+fn whatever_a_worker_did_before() {
+    let lab = Lab::new();
+    let input = "-f lavfi -i mandelbrot=s=192x108:r=25,trim=0:6 -f lavfi -i testsrc2=d=2:s=192x108:r=25";
+    lab.make("a.mp4", &format!("{input} -filter_complex concat=n=2:v=1 -preset ultrafast -pix_fmt yuv420p"));
+    let table = lab.table(&["a.mp4"; 8]);
+    let steps = "{ResolutionSubsampler: {args: {video_size: 64, resize_mode: 'scale,crop,pad'}}, \
+                 FrameSubsampler: {args: {frame_rate: 5}}}";
+    let samples = lab.run(&table, steps, &["distribution.processes_count=1"]);
+    let files: Vec<_> = samples.values().map(|sample| &sample.members).collect();
+    assert!(files.len() == 8 && files.windows(2).all(|pair| pair[0] == pair[1]), "the same video, other bytes");
+}
+
 #[test]
 fn whatever_the_workers_and_ranks_and_kills() {
     let lab = Lab::new();
