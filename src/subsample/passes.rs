@@ -168,7 +168,7 @@ mod tests {
             step("BlackStaticSubsampler", json!({"trim_clips": true})),
             step("ResolutionSubsampler", json!({"video_size": 64, "resize_mode": "scale"})),
         ];
-        let formats = Formats { video: Some("mp4".into()), audio: None };
+        let formats = Formats { video: Some("mp4".into()), ..Formats::default() };
         let mut recipe = Recipe { formats, steps, ..Recipe::default() };
         assert_eq!(Passes::of(&recipe).decodes(), 1);
         recipe.clips = Some(ClipSource::Column);
