@@ -377,7 +377,9 @@ fn silent(file: &[u8]) -> Vec<u8> {
     // Whole frames, direct prediction, cropping at four sides.
     assert_eq!((size, bits[at], bits[at + 2]), ([6, 3], true, true));
     at += 3;
-    (0..4).for_each(|_| drop(code(&mut at)));
+    for _ in 0..4 {
+        code(&mut at);
+    }
     assert!(bits[at], "there is nothing to leave out");
     let kept: Vec<bool> = bits[..at].iter().copied().chain([false, true]).collect();
     let byte = |bits: &[bool]| (0..8).fold(0_u8, |byte, n| byte << 1 | u8::from(bits.get(n) == Some(&true)));
