@@ -9,5 +9,6 @@ mod lab;
 mod output;
 mod pass;
 mod probe;
+mod silent;
 mod smart;
 mod sound;

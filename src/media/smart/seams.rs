@@ -129,7 +129,7 @@ impl Groups {
             ("crf", crf.to_string()),
             ("qmax", (crf + ROOM).round().to_string()),
             ("profile", self.coding.profile.to_owned()),
-            // Frames in their order, as the decoder of the parts may be used to none.
+            // Edges are a few frames: reordering them gains nothing.
             ("bf", "0".to_owned()),
             ("x264-params", format!("sps-id={}", self.coding.id)),
         ];
