@@ -188,14 +188,14 @@ fn correlate_block<const N: usize>(
         let at = x + N;
         let (mut y1, mut x1, mut xy1) = (kernels.smooth[0] * slope[at], 0.0, 0.0);
         let (mut y2, mut x2) = (kernels.smooth[0] * curve[at], kernels.curve[0] * smooth[at]);
-        for k in 1..=N {
-            let (before, behind) = (at - k, at + k);
-            let sum = smooth[before] + smooth[behind];
-            x1 += kernels.slope[k] * (smooth[behind] - smooth[before]);
-            x2 += kernels.curve[k] * sum;
-            y1 += kernels.smooth[k] * (slope[before] + slope[behind]);
-            xy1 += kernels.slope[k] * (slope[behind] - slope[before]);
-            y2 += kernels.smooth[k] * (curve[before] + curve[behind]);
+        for k in 0..N {
+            let (before, behind) = (at - 1 - k, at + 1 + k);
+            let (weight, by_distance) = (kernels.smooth[k + 1], kernels.slope[k + 1]);
+            x1 += by_distance * (smooth[behind] - smooth[before]);
+            x2 += kernels.curve[k + 1] * (smooth[before] + smooth[behind]);
+            y1 += weight * (slope[before] + slope[behind]);
+            xy1 += by_distance * (slope[behind] - slope[before]);
+            y2 += weight * (curve[before] + curve[behind]);
         }
         by[x] = y1 * kernels.linear;
         bx[x] = x1 * kernels.linear;

@@ -13,6 +13,9 @@ const LANES: usize = 8;
 /// What a buffer of terms needs behind the last pixel's, so that `LANES` can be loaded.
 pub const SLACK: usize = LANES;
 
+/// Two neighbours' numbers.
+const CORNERS: usize = LANES + TERMS;
+
 /// How much the equations of a pixel count (both sides, so squared) that is 0 to 4 pixels from the border: fits there
 /// stand on repeated pixels.
 const EDGE: [f32; 5] = [0.14, 0.14, 0.4472, 0.4472, 0.4472];
@@ -22,11 +25,13 @@ pub fn edge(index: usize, len: usize) -> f32 {
     weight(index) * weight(len - 1 - index)
 }
 
-/// Factors for the terms of the first frame and of the second when a pixel is seen in both, and for those of the first
-/// alone. The term of xy stands for two equal elements of A.
-const BOTH: [[f32; LANES]; 2] =
-    [[0.5, 0.5, 0.5, 0.5, 0.25, 0.0, 0.0, 0.0], [-0.5, -0.5, 0.5, 0.5, 0.25, 0.0, 0.0, 0.0]];
-const ALONE: [f32; LANES] = [0.5, 0.5, 1.0, 1.0, 0.5, 0.0, 0.0, 0.0];
+/// Factors for the terms of the first frame and of the second: of a pixel that has left the frame, so that the first
+/// frame's are all that there is, and of one that is seen in both. The term of xy stands for two equal elements of A.
+/// What the last lanes hold is not used; all lanes are alike, so that they become one vector.
+const FACTORS: [[[f32; LANES]; 2]; 2] = [
+    [[0.5, 0.5, 1.0, 1.0, 0.5, 0.5, 0.5, 0.5], [-0.5, -0.5, 0.5, 0.5, 0.25, 0.5, 0.5, 0.5]],
+    [[0.5, 0.5, 0.5, 0.5, 0.25, 0.5, 0.5, 0.5], [-0.5, -0.5, 0.5, 0.5, 0.25, 0.5, 0.5, 0.5]],
+];
 
 /// What the equations of a level are made of. Terms are interleaved and have [`SLACK`] more numbers at the end.
 #[derive(Debug, Clone, Copy)]
@@ -43,23 +48,79 @@ pub struct Frames<'a> {
 }
 
 /// The equations of row `y`. `out` holds five rows: AᵀA's yy, xy, xx, then AᵀΔb's y, x.
-#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq", "x86_64+avx2"))]
+#[multiversion(targets("x86_64+avx2"))]
 pub fn equations(frames: &Frames, y: usize, out: &mut [f32]) {
     let width = frames.width;
     let edge_y = edge(y, frames.height);
     let flow = &frames.flow[y * width * 2..][..width * 2];
     for start in (0..width).step_by(BLOCK) {
         let len = BLOCK.min(width - start);
-        let guess = &flow[start * 2..(start + len) * 2];
+        let mut guess = [0.0; 2 * BLOCK];
+        guess[..2 * len].copy_from_slice(&flow[2 * start..2 * (start + len)]);
         let (mut dx, mut dy) = ([0.0; BLOCK], [0.0; BLOCK]);
-        for ((pair, dx), dy) in guess.chunks_exact(2).zip(&mut dx).zip(&mut dy) {
-            (*dx, *dy) = (pair[0], pair[1]);
+        for i in 0..BLOCK {
+            dx[i] = guess[2 * i];
+            dy[i] = guess[2 * i + 1];
         }
-        let terms = mean_terms(frames, start..start + len, y, edge_y, &dx, &dy);
+        let places = places(start, y, &dx, &dy, width, frames.height);
+        let terms = mean_terms(frames, start..start + len, y, edge_y, &places);
         for (row, values) in out.chunks_exact_mut(width).zip(&products(&terms, &dx, &dy)) {
-            row[start..start + len].copy_from_slice(&values[..len]);
+            match row[start..].first_chunk_mut::<BLOCK>() {
+                Some(row) => *row = *values,
+                None => row[start..].copy_from_slice(&values[..len]),
+            }
         }
     }
+}
+
+/// Where the pixels of a block went.
+struct Places {
+    /// The pixel at or before it, along x and y, and the weights of that and its three neighbours; 0 outside.
+    x: [i32; BLOCK],
+    y: [i32; BLOCK],
+    weights: [[f32; BLOCK]; 4],
+    /// Whether it is inside, 1 or 0.
+    inside: [i32; BLOCK],
+}
+
+#[inline(always)]
+fn places(start: usize, y: usize, dx: &[f32; BLOCK], dy: &[f32; BLOCK], width: usize, height: usize) -> Places {
+    let mut places = Places { x: [0; BLOCK], y: [0; BLOCK], weights: [[0.0; BLOCK]; 4], inside: [0; BLOCK] };
+    let [nw, ne, sw, se] = &mut places.weights;
+    let (last_x, last_y) = ((width - 1) as f32, (height - 1) as f32);
+    let (start, y) = (start as i32, y as f32);
+    for i in 0..BLOCK {
+        let (x1, fx) = floor((start + i as i32) as f32 + dx[i], last_x);
+        let (y1, fy) = floor(y + dy[i], last_y);
+        let is_inside = (x1 >= 0.0) & (x1 < last_x) & (y1 >= 0.0) & (y1 < last_y);
+        let one = if is_inside { 1.0 } else { 0.0 };
+        places.x[i] = whole(x1 * one);
+        places.y[i] = whole(y1 * one);
+        places.inside[i] = i32::from(is_inside);
+        nw[i] = (1.0 - fx) * (1.0 - fy) * one;
+        ne[i] = fx * (1.0 - fy) * one;
+        sw[i] = (1.0 - fx) * fy * one;
+        se[i] = fx * fy * one;
+    }
+    places
+}
+
+/// Adding it leaves no room for a fraction, and makes the last bits an integer, without the checks of a cast, for which
+/// there are no vector instructions.
+const SHIFT: f32 = 1.5 * (1 << 23) as f32;
+
+/// The pixel at or before a place, and the part of the way to the next. Beyond the frame all places are alike.
+#[inline(always)]
+fn floor(at: f32, last: f32) -> (f32, f32) {
+    let at = at.max(-1.0).min(last + 1.0);
+    let nearest = (at + SHIFT) - SHIFT;
+    let below = if nearest > at { nearest - 1.0 } else { nearest };
+    (below, at - below)
+}
+
+#[inline(always)]
+fn whole(value: f32) -> i32 {
+    (value + SHIFT).to_bits() as i32 - SHIFT.to_bits() as i32
 }
 
 /// The means of A and half the differences of b of a block of pixels, weighted by their distance from the border.
@@ -69,38 +130,29 @@ fn mean_terms(
     columns: std::ops::Range<usize>,
     y: usize,
     edge_y: f32,
-    dx: &[f32; BLOCK],
-    dy: &[f32; BLOCK],
+    places: &Places,
 ) -> [[f32; LANES]; BLOCK] {
-    let (x1, fx) = floor(&std::array::from_fn(|i| (columns.start + i) as f32 + dx[i]), frames.width);
-    let (y1, fy) = floor(&std::array::from_fn(|i| y as f32 + dy[i]), frames.height);
     let mut terms = [[0.0; LANES]; BLOCK];
-    let row = frames.width * TERMS;
-    let edges = &frames.edges[columns.clone()];
+    // No pixel of a single row is inside; its neighbours below are not looked at.
+    let below = if frames.height > 1 { frames.width * TERMS } else { 0 };
+    let [nw, ne, sw, se] = &places.weights;
     let first = &frames.first[(y * frames.width + columns.start) * TERMS..];
-    for (i, (terms, edge_x)) in terms.iter_mut().zip(edges).enumerate() {
-        let own: &[f32; LANES] = first[i * TERMS..].first_chunk().unwrap_or(&[0.0; LANES]);
-        let (x1, y1, fx, fy) = (x1[i], y1[i], fx[i], fy[i]);
-        let mut mean = lanes(|c| own[c] * ALONE[c]);
-        if (x1 as u32) < frames.width as u32 - 1 && (y1 as u32) < frames.height as u32 - 1 {
-            let at = y1 as usize * row + x1 as usize * TERMS;
-            let corners = (chunk(frames.second, at), chunk(frames.second, at + row));
-            if let (Some(top), Some(bottom)) = corners {
-                let (nw, ne, sw, se) = ((1.0 - fx) * (1.0 - fy), fx * (1.0 - fy), (1.0 - fx) * fy, fx * fy);
-                let seen = lanes(|c| {
-                    nw * top[c] + ne * top[c + TERMS] + sw * bottom[c] + se * bottom[c + TERMS]
-                });
-                mean = lanes(|c| own[c] * BOTH[0][c] + seen[c] * BOTH[1][c]);
-            }
-        }
-        let edge = edge_x * edge_y;
-        *terms = if edge == 1.0 { mean } else { lanes(|c| mean[c] * edge) };
+    for (i, edge_x) in frames.edges[columns].iter().enumerate() {
+        let at = (places.y[i] as usize * frames.width + places.x[i] as usize) * TERMS;
+        let found = (chunk::<LANES>(first, i * TERMS), chunk::<CORNERS>(frames.second, at), chunk::<CORNERS>(frames.second, at + below));
+        let (Some(own), Some(top), Some(bottom)) = found else { break };
+        let [of_first, of_second] = &FACTORS[usize::from(places.inside[i] != 0)];
+        let (nw, ne, sw, se, edge) = (nw[i], ne[i], sw[i], se[i], edge_x * edge_y);
+        terms[i] = lanes(|c| {
+            let seen = (nw * top[c] + ne * top[c + TERMS]) + (sw * bottom[c] + se * bottom[c + TERMS]);
+            (own[c] * of_first[c] + seen * of_second[c]) * edge
+        });
     }
     terms
 }
 
 #[inline(always)]
-fn chunk(terms: &[f32], at: usize) -> Option<&[f32; LANES + TERMS]> {
+fn chunk<const N: usize>(terms: &[f32], at: usize) -> Option<&[f32; N]> {
     terms.get(at..)?.first_chunk()
 }
 
@@ -111,21 +163,6 @@ fn lanes(of: impl Fn(usize) -> f32) -> [f32; LANES] {
         *out = of(c);
     }
     out
-}
-
-/// Places along one axis: the pixel at or before each, and the part of the way to the next.
-#[inline(always)]
-fn floor(at: &[f32; BLOCK], len: usize) -> ([i32; BLOCK], [f32; BLOCK]) {
-    let (mut whole, mut part) = ([0; BLOCK], [0.0; BLOCK]);
-    for ((at, whole), part) in at.iter().zip(&mut whole).zip(&mut part) {
-        // Beyond the frame all places are alike. From 1 up, so that cutting the fraction off rounds down.
-        let at = at.clamp(-1.0, len as f32);
-        let index = (at + 1.0) as i32 - 1;
-        let below = index as f32 > at;
-        *whole = index - i32::from(below);
-        *part = at - *whole as f32;
-    }
-    (whole, part)
 }
 
 #[inline(always)]
