@@ -134,7 +134,13 @@ fn expand_row_of<const N: usize>(
 ) {
     let Columns { smooth, slope, curve } = columns;
     let width = out.len() / TERMS;
-    correlate_columns::<N>(kernels, rows, &mut smooth[N..][..width], &mut slope[N..][..width], &mut curve[N..][..width]);
+    correlate_columns::<N>(
+        kernels,
+        rows,
+        &mut smooth[N..][..width],
+        &mut slope[N..][..width],
+        &mut curve[N..][..width],
+    );
     for part in [&mut *smooth, &mut *slope, &mut *curve] {
         extend(part, N, width);
     }

@@ -139,7 +139,11 @@ fn mean_terms(
     let first = &frames.first[(y * frames.width + columns.start) * TERMS..];
     for (i, edge_x) in frames.edges[columns].iter().enumerate() {
         let at = (places.y[i] as usize * frames.width + places.x[i] as usize) * TERMS;
-        let found = (chunk::<LANES>(first, i * TERMS), chunk::<CORNERS>(frames.second, at), chunk::<CORNERS>(frames.second, at + below));
+        let found = (
+            chunk::<LANES>(first, i * TERMS),
+            chunk::<CORNERS>(frames.second, at),
+            chunk::<CORNERS>(frames.second, at + below),
+        );
         let (Some(own), Some(top), Some(bottom)) = found else { break };
         let [of_first, of_second] = &FACTORS[usize::from(places.inside[i] != 0)];
         let (nw, ne, sw, se, edge) = (nw[i], ne[i], sw[i], se[i], edge_x * edge_y);

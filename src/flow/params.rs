@@ -39,9 +39,4 @@ impl FarnebackParams {
         need(matches!(self.poly_n, 5 | 7), "poly_n", "5 or 7")?;
         need(self.poly_sigma == 0.0 || (0.3..=10.0).contains(&self.poly_sigma), "poly_sigma", "0, or 0.3 to 10")
     }
-
-    /// Pixels on either side of a window's middle.
-    pub(super) fn radius(&self) -> usize {
-        self.winsize as usize / 2
-    }
 }

@@ -89,6 +89,11 @@ impl Scratch {
         for (y, out) in (top..).zip(out.chunks_exact_mut(self.width * 2)) {
             while at < y + side {
                 let slot = at % side;
+                if let Window::Box { .. } = window
+                    && slot == 0
+                {
+                    sum_to_last(&mut self.rows, size);
+                }
                 if at > top && frame_row(at) == frame_row(at - 1) {
                     // Summed up or not, the last slot of a group holds the row itself.
                     let before = (at - 1) % side * size;
@@ -110,11 +115,6 @@ impl Scratch {
                     self.sum_gaussian(at - 1 - radius, weights);
                     solve_row(&self.sums, 1.0, out);
                 }
-            }
-            if let Window::Box { .. } = window
-                && at % side == 0
-            {
-                sum_to_last(&mut self.rows, size);
             }
         }
     }
@@ -159,17 +159,15 @@ impl Scratch {
         let row = |at: usize| &self.rows[at % side * size..][..size];
         for (equation, columns) in self.columns.chunks_exact_mut(width + 2 * radius).enumerate() {
             let part = equation * width..(equation + 1) * width;
-            let rows = |distance: usize| {
-                [&row(middle + side - distance)[part.clone()], &row(middle + distance)[part.clone()]]
-            };
+            let rows =
+                |distance: usize| [&row(middle + side - distance)[part.clone()], &row(middle + distance)[part.clone()]];
             weigh(weights, rows, &mut columns[radius..][..width]);
             extend(columns, radius, width);
         }
         let padded = self.columns.chunks_exact(width + 2 * radius);
         for (columns, sums) in padded.zip(self.sums.chunks_exact_mut(width)) {
-            let shifted = |distance: usize| {
-                [&columns[radius - distance..][..width], &columns[radius + distance..][..width]]
-            };
+            let shifted =
+                |distance: usize| [&columns[radius - distance..][..width], &columns[radius + distance..][..width]];
             weigh(weights, shifted, sums);
         }
     }
