@@ -25,13 +25,12 @@ pub fn edge(index: usize, len: usize) -> f32 {
     weight(index) * weight(len - 1 - index)
 }
 
-/// Factors for the terms of the first frame and of the second: of a pixel that has left the frame, so that the first
-/// frame's are all that there is, and of one that is seen in both. The term of xy stands for two equal elements of A.
-/// What the last lanes hold is not used; all lanes are alike, so that they become one vector.
-const FACTORS: [[[f32; LANES]; 2]; 2] = [
-    [[0.5, 0.5, 1.0, 1.0, 0.5, 0.5, 0.5, 0.5], [-0.5, -0.5, 0.5, 0.5, 0.25, 0.5, 0.5, 0.5]],
-    [[0.5, 0.5, 0.5, 0.5, 0.25, 0.5, 0.5, 0.5], [-0.5, -0.5, 0.5, 0.5, 0.25, 0.5, 0.5, 0.5]],
-];
+/// Factors for the terms of the first frame: of a pixel that has left the frame, so that they are all that there is, and
+/// of one that is seen in both. What the last lanes hold is not used; lanes are alike, so that they become one vector.
+const OF_FIRST: [[f32; LANES]; 2] =
+    [[0.5, 0.5, 1.0, 1.0, 0.5, 0.5, 0.5, 0.5], [0.5, 0.5, 0.5, 0.5, 0.25, 0.5, 0.5, 0.5]];
+/// The same for the second frame. The term of xy stands for two equal elements of A.
+const OF_SECOND: [f32; LANES] = [-0.5, -0.5, 0.5, 0.5, 0.25, 0.5, 0.5, 0.5];
 
 /// What the equations of a level are made of. Terms are interleaved and have [`SLACK`] more numbers at the end.
 #[derive(Debug, Clone, Copy)]
@@ -139,25 +138,20 @@ fn mean_terms(
     let first = &frames.first[(y * frames.width + columns.start) * TERMS..];
     for (i, edge_x) in frames.edges[columns].iter().enumerate() {
         let at = (places.y[i] as usize * frames.width + places.x[i] as usize) * TERMS;
-        let found = (
-            chunk::<LANES>(first, i * TERMS),
-            chunk::<CORNERS>(frames.second, at),
-            chunk::<CORNERS>(frames.second, at + below),
-        );
-        let (Some(own), Some(top), Some(bottom)) = found else { break };
-        let [of_first, of_second] = &FACTORS[usize::from(places.inside[i] != 0)];
+        let corners = frames.second.get(at..at + below + CORNERS);
+        let (Some(own), Some(corners)) = (first.get(i * TERMS..).and_then(|own| own.first_chunk::<LANES>()), corners)
+        else {
+            break;
+        };
+        let (top, bottom) = (&corners[..CORNERS], &corners[below..][..CORNERS]);
+        let of_first = &OF_FIRST[usize::from(places.inside[i] != 0)];
         let (nw, ne, sw, se, edge) = (nw[i], ne[i], sw[i], se[i], edge_x * edge_y);
         terms[i] = lanes(|c| {
             let seen = (nw * top[c] + ne * top[c + TERMS]) + (sw * bottom[c] + se * bottom[c + TERMS]);
-            (own[c] * of_first[c] + seen * of_second[c]) * edge
+            (own[c] * of_first[c] + seen * OF_SECOND[c]) * edge
         });
     }
     terms
-}
-
-#[inline(always)]
-fn chunk<const N: usize>(terms: &[f32], at: usize) -> Option<&[f32; N]> {
-    terms.get(at..)?.first_chunk()
 }
 
 #[inline(always)]

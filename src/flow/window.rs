@@ -214,23 +214,36 @@ fn sum_to_last(rows: &mut [f32], size: usize) {
     }
 }
 
-/// `sums[x]` = the sum of `count` values from x on. `one` and `other` are scratch.
+/// `sums[x]` = the sum of `count` values from x on; `count` is odd and at least 3. `one` and `other` are scratch.
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq", "x86_64+avx2"))]
 fn sum_neighbours(values: &[f32], count: usize, one: &mut [f32], other: &mut [f32], sums: &mut [f32]) {
-    let width = sums.len();
-    // `count` is odd.
-    sums.copy_from_slice(&values[..width]);
-    let (mut done, mut step, mut len) = (1, 1, values.len());
-    one.copy_from_slice(values);
+    // `from` holds sums of `step` neighbours each. Of a window's values, `done` are summed, the first of them to be added.
+    let (mut step, mut len, mut done) = (1, values.len(), 1);
     let (mut from, mut to) = (one, other);
-    while done < count {
-        let pairs = from[..len - step].iter().zip(&from[step..len]);
-        to.iter_mut().zip(pairs).for_each(|(sum, (a, b))| *sum = a + b);
+    while step * 2 <= count {
+        let source = if step == 1 { values } else { &*from };
+        let pairs = source[..len - step].iter().zip(&source[step..len]);
         len -= step;
         step *= 2;
-        (from, to) = (to, from);
+        if step * 2 > count {
+            // The last sums are used once: there is no need to keep them.
+            let pairs = pairs.skip(done);
+            if done == 1 {
+                sums.iter_mut().zip(values).zip(pairs).for_each(|((sum, value), (a, b))| *sum = value + (a + b));
+            } else {
+                sums.iter_mut().zip(pairs).for_each(|(sum, (a, b))| *sum += a + b);
+            }
+            return;
+        }
+        to.iter_mut().zip(pairs).for_each(|(sum, (a, b))| *sum = a + b);
+        std::mem::swap(&mut from, &mut to);
         if count & step != 0 {
-            sums.iter_mut().zip(&from[done..]).for_each(|(sum, value)| *sum += value);
+            let more = &from[done..];
+            if done == 1 {
+                sums.iter_mut().zip(values).zip(more).for_each(|((sum, value), more)| *sum = value + more);
+            } else {
+                sums.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
+            }
             done += step;
         }
     }
