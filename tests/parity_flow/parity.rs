@@ -80,6 +80,14 @@ fn tiny_and_odd_sizes() {
     assert_equal_numbers(&jobs);
 }
 
+/// Here the constant in the solution's denominator decides.
+#[test]
+fn hardly_any_structure() {
+    let frames = Frames::drawn(60, 50, |frame, x, y| 100 + ((x * x + 3 * y + frame) % 7 / 6) as u8);
+    let winsizes = [3, 15].map(|winsize| job("faint", &frames, FarnebackParams { winsize, ..DEFAULT }));
+    assert_equal_numbers(&winsizes);
+}
+
 #[test]
 fn a_flow_to_begin_with() {
     let frames = Frames::footage("bikes.mp4", 2.0, (200, 150), 2);
