@@ -83,7 +83,8 @@ fn tiny_and_odd_sizes() {
 /// Here the constant in the solution's denominator decides.
 #[test]
 fn hardly_any_structure() {
-    let frames = Frames::drawn(60, 50, |frame, x, y| 100 + ((x * x + 3 * y + frame) % 7 / 6) as u8);
+    let wave = |at: usize, length: f64| (at as f64 / length).sin() * 6.0;
+    let frames = Frames::drawn(60, 50, |frame, x, y| (100.0 + wave(x + frame, 3.0) + wave(y, 3.6)).round() as u8);
     let winsizes = [3, 15].map(|winsize| job("faint", &frames, FarnebackParams { winsize, ..DEFAULT }));
     assert_equal_numbers(&winsizes);
 }
