@@ -175,16 +175,18 @@ impl Scratch {
 
 /// `sums` = Σ weight × both neighbours at its distance; at distance 0 they are one.
 fn weigh<'a>(weights: &[f32], neighbours: impl Fn(usize) -> [&'a [f32]; 2], sums: &mut [f32]) {
-    let mut pairs = weights.iter().enumerate();
-    if let Some((_, weight)) = pairs.next() {
-        let [centre, _] = neighbours(0);
-        scaled(sums, *weight, centre);
-    }
-    for (distance, weight) in pairs {
-        let [before, behind] = neighbours(distance);
-        add_scaled(sums, *weight, before, behind);
+    let [centre, _] = neighbours(0);
+    scaled(sums, weights[0], centre);
+    for first in (1..weights.len()).step_by(GROUP) {
+        // The farthest ones, with no weight, stand in where there are no more.
+        let pairs = std::array::from_fn(|k| neighbours((first + k).min(weights.len() - 1)));
+        let weights = std::array::from_fn(|k| weights.get(first + k).copied().unwrap_or(0.0));
+        add_scaled(sums, &weights, &pairs);
     }
 }
+
+/// Distances that are summed in one pass over a row.
+const GROUP: usize = 4;
 
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq", "x86_64+avx2"))]
 fn scaled(sums: &mut [f32], weight: f32, values: &[f32]) {
@@ -192,8 +194,12 @@ fn scaled(sums: &mut [f32], weight: f32, values: &[f32]) {
 }
 
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq", "x86_64+avx2"))]
-fn add_scaled(sums: &mut [f32], weight: f32, before: &[f32], behind: &[f32]) {
-    sums.iter_mut().zip(before).zip(behind).for_each(|((sum, a), b)| *sum += weight * (a + b));
+fn add_scaled(sums: &mut [f32], weights: &[f32; GROUP], pairs: &[[&[f32]; 2]; GROUP]) {
+    let [a, b, c, d] = pairs.map(|pair| pair.map(|row| &row[..sums.len()]));
+    for (x, sum) in sums.iter_mut().enumerate() {
+        let part = |pair: [&[f32]; 2], weight: f32| weight * (pair[0][x] + pair[1][x]);
+        *sum += (part(a, weights[0]) + part(b, weights[1])) + (part(c, weights[2]) + part(d, weights[3]));
+    }
 }
 
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq", "x86_64+avx2"))]
