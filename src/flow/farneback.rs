@@ -8,8 +8,9 @@ use super::{FarnebackParams, FlowError, Luma};
 /// Dense flow by polynomial expansion (Farnebäck 2003), with the parameters, borders, pyramid and, within rounding, the
 /// numbers of OpenCV's `calcOpticalFlowFarneback`.
 ///
-/// For frames of one size. All memory is taken at the start: for each pixel about 75 bytes, and a third more for the
-/// pyramid.
+/// For frames of one size. Memory is taken once, not for each pair (but for two small tables where an initial flow is
+/// given): 64 bytes for each pixel, a third more for a pyramid of halves, and for each thread about `winsize` × 20 bytes
+/// for each pixel of a row.
 ///
 /// A flow is dx and dy of each pixel of the first frame, in pixels, `f32`, row after row; never NaN or infinite. A surface
 /// without structure has no flow.
