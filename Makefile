@@ -1,5 +1,5 @@
 # `make` lists the targets. The rest of the machinery is in tests/rig.
-.PHONY: help setup build demo demo-slurm test lint audit bench-download bench-mill clean-rig
+.PHONY: help setup build demo demo-slurm test lint audit bench-download bench-mill bench-flow clean-rig
 
 # Where rustup puts cargo, for shells that have not read its profile yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -48,6 +48,11 @@ bench-mill: ## speed of the mill against ffmpeg and PySceneDetect (and video2dat
 	@bash tests/rig/setup.sh build demo test
 	cargo build --release --locked --bins --example boundary
 	@bash tests/rig/bench_mill.sh
+
+bench-flow: ## speed and numbers of optical flow against OpenCV 5
+	@bash tests/rig/setup.sh build demo test
+	cargo build --release --locked --no-default-features --example flow_bench
+	@bash tests/rig/bench_flow.sh
 
 clean-rig: ## remove what demos, tests and benchmarks left in target/rig and .venv
 	rm -rf target/rig .venv

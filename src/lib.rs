@@ -7,7 +7,7 @@
 //! ```text
 //! cli ──► job ──► source ──► fetch ──► mill ──► sink ──► ledger
 //!          │                             │
-//!       cluster, audit, telemetry     (worker) ──► subsample ──► media
+//!       cluster, audit, telemetry     (worker) ──► subsample ──► media, flow
 //!
 //! below all of them: config (typed settings), the settings of subsample, sample (the words they share)
 //! ```
@@ -28,8 +28,9 @@
 //! | [`subsample`] | one file per subsampler; the registry, the recipe, the passes; the worker's run | FFmpeg calls |
 //! | `mill` | one sample in, its outputs out: the rank's pool of confined workers, and the worker's side | shared file system, network |
 //! | `media` | all FFmpeg: open, probe, index, decode, filter, encode, mux | policy |
+//! | [`flow`] | dense optical flow on the CPU: planes of luma in, displacements out | FFmpeg, I/O |
 //!
-//! The last two are behind the feature `media`, on by default; the rank's program never calls `media`.
+//! `mill` and `media` are behind the feature `media`, on by default; the rank's program never calls `media`.
 
 pub mod audit;
 pub mod cli;
@@ -37,6 +38,7 @@ pub mod cluster;
 pub mod config;
 pub mod error;
 pub mod fetch;
+pub mod flow;
 pub mod job;
 pub mod ledger;
 #[cfg(feature = "media")]

