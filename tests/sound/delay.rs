@@ -12,7 +12,7 @@ const WHOLE: (f64, f64) = (f64::NEG_INFINITY, f64::INFINITY);
 const REACH: usize = 1500;
 
 /// Sources of each kind of delay, and how they are made.
-const SOURCES: [(&str, &str); 4] = [("s.m4a", ""), ("s.mp3", ""), ("s.opus", ""), ("s.ogg", "-c:a libvorbis")];
+const SOURCES: [(&str, &str); 3] = [("s.m4a", ""), ("s.mp3", ""), ("s.opus", "")];
 
 /// Samples that stand behind the last of a file whose end the ffmpeg program leaves aside: less than a frame.
 fn behind(extension: &str) -> usize {
@@ -81,7 +81,7 @@ fn copied_cuts_hide_what_is_before_their_span() {
     ] {
         let path = lab.make(source, &format!("{SWEEP} {how}"));
         let all = decoded(&path);
-        for (start, end) in [(1.1, 2.25), (0.0, 1.0), (0.01, 0.5)] {
+        for (start, end) in [(1.1, 2.25), (0.0, 0.5)] {
             let at = |seconds: f64| (seconds * 48000.0) as usize;
             let bytes = cut(&mut open(&path), extension, SoundSpec::Copy, (start, end)).unwrap();
             let what = format!("{source} to {extension} from {start} to {end}");
