@@ -132,7 +132,10 @@ mod tests {
     }
 
     /// The clips that one decode made, of all that are wanted: their stretch, and the bytes of their files.
-    fn made(precision: &str, max_waiting: Option<u64>) -> (Vec<Option<(i64, i64)>>, Vec<Vec<Vec<u8>>>) {
+    /// Of each clip: where it lies, and the bytes of its files.
+    type Clips = (Vec<Option<(i64, i64)>>, Vec<Vec<Vec<u8>>>);
+
+    fn made(precision: &str, max_waiting: Option<u64>) -> Clips {
         crate::media::make_memory_steady();
         let folder = tempfile::tempdir().unwrap();
         let (mut media, prepared) = (media(&folder), recipe(precision));
