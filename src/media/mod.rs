@@ -19,7 +19,6 @@ mod frame;
 mod input;
 mod limits;
 mod log;
-mod memory;
 mod order;
 mod output;
 mod packets;
@@ -36,7 +35,6 @@ pub use frame::{Matrix, YuvFrame};
 pub use input::{Media, VideoInfo};
 pub use limits::Limits;
 pub use log::{LogCapture, LogLines};
-pub use memory::make_memory_steady;
 pub use output::{
     AudioCodec, ClipFile, ClipSpec, ClipWriter, ImageFormat, SmartSpec, SoundSpec, StreamSummary, Streams, VideoCodec,
     VideoSpec, WARM_UP, encode_image, keep, share,

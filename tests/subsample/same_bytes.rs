@@ -27,7 +27,7 @@ fn wait(mut child: Child) {
     assert!(status.success(), "{status}");
 }
 
-/// x264 reads memory that it never wrote, which a worker has used for other files before.
+/// Code of x264 for AVX-512 reads beyond what it wrote, where a worker has used the memory for other files before.
 #[test]
 fn whatever_a_worker_did_before() {
     let lab = Lab::new();

@@ -41,7 +41,6 @@ struct Prepared {
 impl Maker {
     /// FFmpeg's messages go to `log` as they come, so that the last ones survive a crash.
     pub fn new(limits: &Limits, log: &Log) -> Self {
-        media::make_memory_steady();
         let log = log.clone();
         media::LogCapture::forward(move |line| log.line(line));
         let limits = media::Limits {

@@ -136,7 +136,6 @@ mod tests {
     type Clips = (Vec<Option<(i64, i64)>>, Vec<Vec<Vec<u8>>>);
 
     fn made(precision: &str, max_waiting: Option<u64>) -> Clips {
-        crate::media::make_memory_steady();
         let folder = tempfile::tempdir().unwrap();
         let (mut media, prepared) = (media(&folder), recipe(precision));
         let work = Work::new(&prepared.recipe, &prepared.subsamplers, &mut media).unwrap();
