@@ -11,7 +11,14 @@ use super::error::{At, Problem};
 use super::tree::nearest;
 use super::{Config, IncrementalMode, InputFormat, Job, Storage, keys, subsampling};
 use crate::sample::RESERVED_FIELDS;
-use crate::subsample::Recipe;
+use crate::subsample::{Recipe, optical_flow};
+
+impl Config {
+    /// Whether optical flow is asked for.
+    pub(super) fn computes_flow(&self) -> bool {
+        Recipe::steps(&self.subsampling).iter().any(|step| step.name == optical_flow::old::NAME)
+    }
+}
 
 /// Everything that is wrong with the configuration, by key, without places.
 pub(super) fn problems(config: &Config) -> Vec<Problem> {
@@ -46,7 +53,7 @@ pub(super) fn warnings(config: &Config) -> Vec<Problem> {
             "remove it",
         );
     }
-    if config.reading.dataloader_args.is_some() {
+    if config.reading.dataloader_args.is_some() && !config.computes_flow() {
         found.add("reading.dataloader_args", "has no effect in this version", "remove it");
     }
     found.0
@@ -179,7 +186,7 @@ fn columns(job: &Job, found: &mut Found) {
     }
 }
 
-const MODALITIES: [&str; 2] = ["video", "audio"];
+const MODALITIES: [&str; 3] = ["video", "audio", "optical_flow"];
 
 fn encode_formats(config: &Config, found: &mut Found) {
     let job = &config.job;
@@ -189,7 +196,7 @@ fn encode_formats(config: &Config, found: &mut Found) {
         if !MODALITIES.contains(&modality.as_str()) {
             let help = match nearest(modality, MODALITIES.into_iter()) {
                 Some(near) => format!("did you mean `{near}`?"),
-                None => "available: `video`, `audio`".to_owned(),
+                None => "available: `video`, `audio`, `optical_flow`".to_owned(),
             };
             found.add(key, format!("the modality `{modality}` is not available in this version"), help);
         }
@@ -217,12 +224,19 @@ const STAGES: [&str; 5] = ["download", "subset", "optical_flow", "caption", "whi
 const DISTRIBUTORS: [&str; 3] = ["multiprocessing", "slurm", "pyspark"];
 
 /// The input decides what is done; the word must not say otherwise.
-fn stage(job: &Job, found: &mut Found) {
+fn stage(config: &Config, found: &mut Found) {
+    let job = &config.job;
     let tars = job.input_format == InputFormat::Webdataset;
     match job.stage.as_deref() {
         None => {}
         Some("download") if !tars => {}
         Some("subset") if tars => {}
+        Some("optical_flow") if config.computes_flow() => {}
+        Some("optical_flow") => found.add(
+            "job.stage",
+            "nothing computes the optical flow",
+            "add `OpticalFlowSubsampler: {args: {}}` to subsampling, or leave the stage out",
+        ),
         Some("download") => found.add_both(
             "job.stage",
             "job.input_format",
@@ -237,7 +251,7 @@ fn stage(job: &Job, found: &mut Found) {
         ),
         Some(stage) => {
             let message = format!("the stage `{stage}` is not available in this version");
-            one_of("job.stage", stage, &STAGES, message, "available: `download`, `subset`", found);
+            one_of("job.stage", stage, &STAGES, message, "available: `download`, `subset`, `optical_flow`", found);
         }
     }
 }
@@ -268,7 +282,7 @@ fn tars(job: &Job, found: &mut Found) {
 
 fn not_here_yet(config: &Config, found: &mut Found) {
     let job = &config.job;
-    stage(job, found);
+    stage(config, found);
     if config.storage.captions_are_subtitles {
         found.add("storage.captions_are_subtitles", "not available in this version", "set it to false");
     }

@@ -75,7 +75,7 @@ impl Mill {
             fields: recipe.fields(),
             clips: recipe.clips.is_some(),
             resamples: recipe.needs().resample,
-            keeps_media: !config.job.encode_formats.is_empty(),
+            keeps_media: recipe.formats.video.is_some() || recipe.formats.audio.is_some(),
             queue: Semaphore::new(workers as usize * 2),
         }))
     }

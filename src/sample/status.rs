@@ -74,6 +74,8 @@ pub enum FailureClass {
     NotEncodable,
     /// Spans that cannot be read, or that no clip is left of.
     NoClips,
+    /// Too few frames for what is to be made of them.
+    TooShort,
     /// A video stream is needed, and there is none.
     NoVideo,
     /// An audio stream is needed, and there is none.
@@ -103,8 +105,8 @@ impl FailureClass {
             Dns | Connect | Timeout | Reset | Blocked => true,
             NoUrl | BadRow | InvalidUtf8 | FieldTooLarge | BadUrl | AddressRefused | LocalPathRefused | LocalFile
             | Tls | TooManyRedirects | TooLarge | OptedOut | NotMedia | Empty | NotDecodable | NotEncodable
-            | NoClips | NoVideo | NoAudio | UnsupportedCodec | MediaLimit | DecoderCrash | DecoderTimeout
-            | DecoderMemory | OutputTooLarge | Internal => false,
+            | NoClips | TooShort | NoVideo | NoAudio | UnsupportedCodec | MediaLimit | DecoderCrash
+            | DecoderTimeout | DecoderMemory | OutputTooLarge | Internal => false,
         }
     }
 
@@ -134,6 +136,7 @@ impl FailureClass {
             NotDecodable => "not_decodable",
             NotEncodable => "not_encodable",
             NoClips => "no_clips",
+            TooShort => "too_short",
             NoVideo => "no_video",
             NoAudio => "no_audio",
             UnsupportedCodec => "unsupported_codec",
@@ -147,7 +150,7 @@ impl FailureClass {
     }
 
     /// Every class but the HTTP statuses.
-    pub const NAMED: [FailureClass; 31] = {
+    pub const NAMED: [FailureClass; 32] = {
         use FailureClass::*;
         [
             NoUrl,
@@ -172,6 +175,7 @@ impl FailureClass {
             NotDecodable,
             NotEncodable,
             NoClips,
+            TooShort,
             NoVideo,
             NoAudio,
             UnsupportedCodec,

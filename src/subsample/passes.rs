@@ -20,6 +20,8 @@ pub struct Passes {
     pub audio: Work,
     /// Frames become pictures of their own.
     pub images: bool,
+    /// The flow between frames is computed.
+    pub flow: bool,
     /// The sample becomes clips.
     pub clips: bool,
 }
@@ -66,13 +68,14 @@ impl Passes {
             video,
             audio,
             images: needs.images,
+            flow: needs.flow,
             clips,
         }
     }
 
     /// How often a video is decoded, if not every frame of it.
     pub fn decodes(&self) -> u32 {
-        let for_outputs = self.video == Work::Encode || self.images;
+        let for_outputs = self.video == Work::Encode || self.images || self.flow;
         u32::from(self.watches || for_outputs) + u32::from(self.watches_first && for_outputs)
     }
 }
@@ -100,6 +103,9 @@ impl fmt::Display for Passes {
         }
         if self.images {
             parts.push("frames as pictures".to_owned());
+        }
+        if self.flow {
+            parts.push(format!("optical flow per {unit}"));
         }
         f.write_str(&parts.join(", "))
     }

@@ -27,6 +27,9 @@ pub struct Formats {
     pub video: Option<String>,
     /// The same extension as the video's: the sound stays in the video's file.
     pub audio: Option<String>,
+    /// The flow between the video's frames.
+    #[serde(default)]
+    pub optical_flow: Option<String>,
 }
 
 /// One subsampler with its settings.
@@ -49,7 +52,8 @@ pub enum ClipSource {
 impl Formats {
     /// From `job.encode_formats`.
     pub fn new(formats: &BTreeMap<String, String>) -> Self {
-        Self { video: formats.get("video").cloned(), audio: formats.get("audio").cloned() }
+        let get = |modality: &str| formats.get(modality).cloned();
+        Self { video: get("video"), audio: get("audio"), optical_flow: get("optical_flow") }
     }
 
     /// The extension of a member for the sound alone.

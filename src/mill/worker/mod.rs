@@ -13,7 +13,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use serde_json::{Map, Value};
 
 pub use log::Log;
-pub use write::{Made, Outlet, Stored};
+pub use write::{Made, Outlet, Room, Stored};
 
 use super::limits::Limits;
 use super::wire::{self, Hello, Kind, Reply, Setup};

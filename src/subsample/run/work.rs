@@ -60,7 +60,8 @@ impl<'a> Work<'a> {
     fn new(recipe: &'a Recipe, subsamplers: &'a [Box<dyn Subsampler>], media: &mut Media) -> Result<Self, Failure> {
         let passes = Passes::of(recipe);
         let video = media.video().ok();
-        let needs_video = recipe.formats.video.is_some() && !passes.keeps_media || passes.watches || passes.images;
+        let shows = passes.watches || passes.images || passes.flow;
+        let needs_video = recipe.formats.video.is_some() && !passes.keeps_media || shows;
         if needs_video && video.is_none() {
             return Err(MediaError::NoVideo.into());
         }
@@ -84,7 +85,13 @@ impl<'a> Work<'a> {
     fn wants_index(&self) -> bool {
         let chooses = self.edit.images.is_some() || self.edit.fps.is_some();
         let shows_all = self.passes.watches && !self.passes.watches_first;
-        self.passes.clips || (chooses && !shows_all)
+        self.passes.clips || self.passes.flow || (chooses && !shows_all)
+    }
+
+    /// Whether each frame's time is known before it is decoded. Where the clock is set back, times do not tell frames apart.
+    pub fn tells_times(&self) -> bool {
+        let decoded = self.packets.iter().filter_map(|packet| packet.dts);
+        !self.packets.is_empty() && decoded.is_sorted() && self.packets.iter().all(|packet| packet.pts.is_some())
     }
 
     fn index(&mut self, media: &mut Media) -> Result<(), Failure> {
