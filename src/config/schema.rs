@@ -172,7 +172,7 @@ pub struct Reading {
     pub allow_private_networks: bool,
     /// Let the table name files of this machine.
     pub allow_local_paths: bool,
-    /// Accepted for old configs. With `OpticalFlowSubsampler`, `resize_size` and `decoder_kwargs.fps` count where its own `args` do not name them; nothing else has an effect.
+    /// Accepted for old configs: `OpticalFlowSubsampler` takes `resize_size` and `decoder_kwargs.fps` from it.
     pub dataloader_args: Option<serde_json::Value>,
 }
 

@@ -83,10 +83,13 @@ impl Flows {
 
 impl Flow {
     fn end(&mut self, outlet: &Outlet<'_>) -> Result<(), Failure> {
-        if let Flow::Running { lane, .. } = std::mem::replace(self, Flow::None) {
-            let (fields, stored) = lane.finish(outlet)?;
-            *self = Flow::Done(fields, stored);
-        }
+        *self = match std::mem::replace(self, Flow::None) {
+            Flow::Running { lane, .. } => {
+                let (fields, stored) = lane.finish(outlet)?;
+                Flow::Done(fields, stored)
+            }
+            over => over,
+        };
         Ok(())
     }
 }
