@@ -88,7 +88,7 @@ impl Shrinker {
         // that have neither, and then there is nothing to tell.
         // SAFETY: the scaler is open, and the tables are static.
         unsafe {
-            let table = ffi::sws_getCoefficients(matrix as i32);
+            let table = ffi::sws_getCoefficients(matrix);
             let one = 1 << 16;
             ffi::sws_setColorspaceDetails(scaler.as_mut_ptr(), table, shape.is_full.into(), table, 1, 0, one, one);
         }
