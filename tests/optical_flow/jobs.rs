@@ -94,6 +94,24 @@ fn tars_keep_their_keys_and_lose_their_videos() {
     assert_eq!(Flow::of(&lab, "00000003").shape, [7, 16, 20, 2]);
 }
 
+/// Sound that is a member of its own goes with the video.
+#[test]
+fn sound_beside_the_video_stays_where_the_video_stays() {
+    let lab = Lab::new();
+    let first = json!({"job": {"encode_formats": {"video": "mp4", "audio": "m4a"}}});
+    lab.run(&first, &[(footage("bigbuckbunny.mp4"), "")]);
+    std::fs::rename(lab.output(), lab.path("first")).unwrap();
+    for (formats, want) in [(json!({}), &["npy"][..]), (json!({"video": "mp4"}), &["m4a", "mp4", "npy"])] {
+        std::fs::write(lab.path("job.yaml"), config(formats, json!({})).to_string()).unwrap();
+        let _ = std::fs::remove_dir_all(lab.output());
+        let options = [("url_list", lab.path("first/00000.tar")), ("output_folder", lab.output())];
+        let options = options.map(|(key, path)| ["-o".to_owned(), format!("{key}={}", path.display())]);
+        Ended::of(clipmill().arg("run").arg(lab.path("job.yaml")).args(options.concat()).output().unwrap()).expect(0);
+        assert_eq!(lab.samples()[0].media, want);
+        assert_eq!(Flow::of(&lab, "00000000").shape, [10, 16, 28, 2]);
+    }
+}
+
 #[test]
 fn statistics_alone_are_those_of_the_stored_flow() {
     let lab = Lab::new();

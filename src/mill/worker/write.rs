@@ -130,3 +130,42 @@ impl<'a> Outlet<'a> {
         Failure::new(FailureClass::OutputTooLarge, what)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn members_in_pieces_keep_their_room() {
+        let file = crate::sample::memory_file(c"test").unwrap();
+        let limits = Limits {
+            wall: Duration::ZERO,
+            cpu: Duration::ZERO,
+            memory_bytes: 0,
+            output_bytes: 20,
+            max_pixels: 0,
+            max_frames: 0,
+            max_seconds: 0.0,
+        };
+        let outlet = Outlet::new(&file, &limits);
+        let first = outlet.reserve(8).unwrap();
+        outlet.fill(&first, 2, b"first").unwrap();
+        let whole = outlet.store(b"whole").unwrap();
+        // What lies behind it keeps its place.
+        assert_eq!(outlet.close(first, 7), Stored { offset: 0, len: 7 });
+        assert_eq!(whole, Stored { offset: 8, len: 5 });
+        assert_eq!(outlet.reserve(8).unwrap_err().class, FailureClass::OutputTooLarge);
+        assert_eq!(outlet.reserve(u64::MAX).unwrap_err().class, FailureClass::OutputTooLarge);
+        let last = outlet.reserve(7).unwrap();
+        assert_eq!(outlet.fill(&last, 6, b"xx").unwrap_err().class, FailureClass::Internal);
+        outlet.fill(&last, 0, b"last").unwrap();
+        assert_eq!(outlet.close(last, 4), Stored { offset: 13, len: 4 });
+        // The rest of the last one's room is free again.
+        assert_eq!(outlet.store(b"end").unwrap(), Stored { offset: 17, len: 3 });
+        let mut bytes = [0; 20];
+        file.read_exact_at(&mut bytes, 0).unwrap();
+        assert_eq!(&bytes, b"\0\0first\0wholelastend");
+    }
+}

@@ -106,14 +106,14 @@ mod tests {
     #[test]
     fn percentiles_of_a_spread() {
         let mut motion = Motion::new();
-        // 1000 pixels that move by 0 to 99.9.
-        motion.add(&(0..1000).flat_map(|n| [n as f32 * 0.1, 0.0]).collect::<Vec<_>>());
+        // 1000 pixels that move by 0 to 124.875.
+        motion.add(&(0..1000).flat_map(|n| [n as f32 * 0.125, 0.0]).collect::<Vec<_>>());
         let got = motion.percentiles();
-        for (name, want) in [("p50", 49.9), ("p95", 94.9), ("p99", 98.9)] {
+        for (name, want) in [("p50", 62.375), ("p95", 118.625), ("p99", 123.625)] {
             let value = got[name].as_f64().unwrap();
             assert!((value / want - 1.0).abs() < 0.017, "{name}: {value}");
         }
-        assert_eq!((motion.mean(), motion.max(), motion.means()), (json!(49.95), json!(99.900002), json!([49.95])));
+        assert_eq!((motion.mean(), motion.max(), motion.means()), (json!(62.4375), json!(124.875), json!([62.4375])));
     }
 
     #[test]
