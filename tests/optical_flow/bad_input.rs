@@ -36,7 +36,7 @@ fn bad_samples_fail_alone_and_say_why() {
     assert_eq!(samples[1].json["status"], "failed_to_subsample");
     assert!(samples[1].json["error_message"].as_str().unwrap().contains("optical flow needs two frames"));
     assert!(samples[1].json["mean_optical_flow_magnitude"].is_null() && samples[1].media.is_empty());
-    assert_eq!(Flow::of(&lab, &samples[0].key), Flow::of(&lab, &samples[8].key));
+    assert!(Flow::of(&lab, &samples[0].key) == Flow::of(&lab, &samples[8].key));
 }
 
 /// Damage in the middle, another size in the middle, a clock that starts anew: there is a flow, of finite numbers.

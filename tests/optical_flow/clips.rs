@@ -30,7 +30,7 @@ fn a_clip_has_the_flow_of_its_own_frames() {
     assert_eq!([flows[0].shape[0], flows[1].shape[0], flows[2].shape[0]], [9, 7, 14]);
     // From 3 s to 3.8 s both have the same frames, and so the same four flows.
     let flow = 16 * 27 * 2;
-    assert_eq!(flows[0].values[..4 * flow], flows[2].values[10 * flow..]);
+    assert!(flows[0].values[..4 * flow] == flows[2].values[10 * flow..]);
     let alone = &samples[3];
     assert_eq!((alone.json["status"].as_str(), alone.media.as_slice()), (Some("success"), &["mp4".to_owned()][..]));
     assert!(alone.json["mean_optical_flow_magnitude"].is_null(), "{}", alone.json);
@@ -38,7 +38,7 @@ fn a_clip_has_the_flow_of_its_own_frames() {
     // The same without the videos, where frames that no flow needs are left out of the decode.
     let without = lab.run(&clips("exact", json!({})), &rows);
     assert_eq!(without[0].media, ["npy"]);
-    assert_eq!([0, 1, 2].map(|n: usize| Flow::of(&lab, keys[n])), flows);
+    assert!([0, 1, 2].map(|n: usize| Flow::of(&lab, keys[n])) == flows);
 }
 
 /// Copied clips begin at a keyframe; so does their flow.
@@ -53,7 +53,7 @@ fn the_flow_of_a_copied_clip_is_that_of_its_file() {
     let (_, file) = tar.iter().find(|(name, _)| name.ends_with(".mp4")).unwrap();
     std::fs::write(lab.path("cut.mp4"), file).unwrap();
     lab.run(&config(json!({}), json!({"fps": 5, "dtype": "fp32"})), &[(lab.path("cut.mp4"), "")]);
-    assert_eq!(Flow::of(&lab, "00000000"), cut);
+    assert!(Flow::of(&lab, "00000000") == cut);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::job::members;
 use crate::lab::{H264, Lab};
 
 /// An array `(T-1, H, W, 2)`.
-#[derive(Debug, PartialEq)]
+#[derive(PartialEq)]
 pub struct Flow {
     pub shape: [usize; 4],
     pub values: Vec<f32>,
