@@ -83,7 +83,7 @@ impl Lane {
             ("optical_flow_times", json!(self.times)),
             ("optical_flow_fps", json!(self.plan.fps)),
             ("optical_flow_downsample_size", json!(self.plan.side)),
-            ("optical_flow_dtype", json!(self.plan.numbers.name())),
+            ("optical_flow_dtype", json!(self.plan.dtype.name())),
         ];
         let fields = fields.map(|(name, value)| (name.to_owned(), value)).into_iter().collect();
         let Some(Running { width, height, room: Some((room, written)), .. }) = self.running else {
@@ -93,7 +93,7 @@ impl Lane {
             outlet.close(room, 0);
             return Ok((fields, None));
         }
-        outlet.fill(&room, 0, &header(self.plan.numbers, [flows as u64, height as u64, width as u64, 2]))?;
+        outlet.fill(&room, 0, &header(self.plan.dtype, [flows as u64, height as u64, width as u64, 2]))?;
         Ok((fields, Some(outlet.close(room, written))))
     }
 
@@ -124,7 +124,7 @@ impl Running {
         };
         let farneback = Farneback::new(&plan.params, width, height, None).map_err(failed)?;
         let room = if plan.stores {
-            let flow = (width * height) as u64 * 2 * plan.numbers.bytes();
+            let flow = (width * height) as u64 * 2 * plan.dtype.bytes();
             let len = most.saturating_sub(1).saturating_mul(flow).saturating_add(HEADER_BYTES as u64);
             Some((outlet.reserve(len)?, HEADER_BYTES as u64))
         } else {
@@ -148,7 +148,7 @@ impl Running {
         let Some(flow) = self.farneback.push(luma).map_err(failed)? else { return Ok(()) };
         motion.add(flow);
         if let Some((room, written)) = &mut self.room {
-            plan.numbers.write(flow, &mut self.bytes);
+            plan.dtype.write(flow, &mut self.bytes);
             outlet.fill(room, *written, &self.bytes)?;
             *written += self.bytes.len() as u64;
         }

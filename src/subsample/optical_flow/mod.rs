@@ -16,9 +16,12 @@ mod arguments;
 mod gray;
 #[cfg(feature = "media")]
 mod lane;
+#[cfg(feature = "media")]
 mod motion;
+#[cfg(feature = "media")]
 mod npy;
 pub mod old;
+#[cfg(feature = "media")]
 mod ticks;
 
 use schemars::JsonSchema;
@@ -32,7 +35,7 @@ use crate::sample::{Column, ColumnKind, Failure};
 
 #[cfg(feature = "media")]
 pub use lane::Lane;
-pub use npy::Numbers;
+#[cfg(feature = "media")]
 pub use ticks::Ticks;
 
 use arguments::Arguments;
@@ -81,7 +84,9 @@ pub enum Detector {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Dtype {
+    /// IEEE half precision, rounded to the nearest; what lies beyond it becomes its largest number.
     Fp16,
+    /// IEEE single precision.
     Fp32,
 }
 
@@ -121,7 +126,7 @@ pub struct FlowPlan {
     pub fps: f64,
     /// Pixels of the small pictures' shorter side.
     pub side: u32,
-    pub numbers: Numbers,
+    pub dtype: Dtype,
     pub gray: Gray,
     pub params: FarnebackParams,
     /// Flows are written down, too.
@@ -143,10 +148,7 @@ impl Settings {
         FlowPlan {
             fps: self.fps,
             side: self.side(&arguments),
-            numbers: match self.dtype {
-                Dtype::Fp16 => Numbers::Half,
-                Dtype::Fp32 => Numbers::Single,
-            },
+            dtype: self.dtype,
             gray: self.gray,
             params: arguments.params,
             stores: self.store == Store::Npy,
