@@ -12,6 +12,13 @@ use crate::subsample::{Recipe, Step, optical_flow, registry};
 /// Names of video2dataset's configs that this version lacks.
 const LACKING: [&str; 2] = ["WhisperSubsampler", "CaptionSubsampler"];
 
+impl Config {
+    /// Whether optical flow is asked for.
+    pub(super) fn computes_flow(&self) -> bool {
+        Recipe::steps(&self.subsampling).iter().any(|step| step.name == optical_flow::old::NAME)
+    }
+}
+
 pub(super) fn check(config: &Config, found: &mut Found) {
     for (name, settings) in &config.subsampling {
         let key = format!("subsampling.{name}");

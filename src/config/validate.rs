@@ -11,14 +11,7 @@ use super::error::{At, Problem};
 use super::tree::nearest;
 use super::{Config, IncrementalMode, InputFormat, Job, Storage, keys, subsampling};
 use crate::sample::RESERVED_FIELDS;
-use crate::subsample::{Recipe, optical_flow};
-
-impl Config {
-    /// Whether optical flow is asked for.
-    pub(super) fn computes_flow(&self) -> bool {
-        Recipe::steps(&self.subsampling).iter().any(|step| step.name == optical_flow::old::NAME)
-    }
-}
+use crate::subsample::Recipe;
 
 /// Everything that is wrong with the configuration, by key, without places.
 pub(super) fn problems(config: &Config) -> Vec<Problem> {

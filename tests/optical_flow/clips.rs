@@ -70,3 +70,37 @@ fn cuts_become_clips_with_flows() {
     assert!(samples[0].json["max_optical_flow_magnitude"].as_f64().unwrap() < 0.4, "{}", samples[0].json);
     assert!(samples[1].json["max_optical_flow_magnitude"].as_f64().unwrap() > 0.5);
 }
+
+/// All packets but those of the frames that are looked at hold nothing but zeros: a decoder that met them would give up.
+#[test]
+fn frames_that_no_flow_needs_are_not_decoded() {
+    let lab = Lab::new();
+    let path = lab.make("a.mkv", "-f lavfi -i testsrc2=s=64x48:r=25:d=14 -c:v mjpeg -q:v 5");
+    let sound = [(path.clone(), "")];
+    let whole = lab.run(&config(json!({}), json!({})), &sound);
+    let flow = Flow::of(&lab, "00000000");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let list = std::process::Command::new("ffprobe")
+        .args(["-v", "error", "-of", "csv=p=0", "-show_entries", "packet=pts_time,size,pos"])
+        .arg(&path)
+        .output()
+        .unwrap();
+    let times: Vec<f64> = serde_json::from_value(whole[0].json["optical_flow_times"].clone()).unwrap();
+    for line in String::from_utf8(list.stdout).unwrap().lines() {
+        let fields: Vec<&str> = line.split(',').collect();
+        let (time, size, at): (f64, usize, usize) =
+            (fields[0].parse().unwrap(), fields[1].parse().unwrap(), fields[2].parse().unwrap());
+        if times.iter().all(|taken| (taken - time).abs() > 0.01) {
+            // Behind the block's own header.
+            bytes[at + 16..at + size].fill(0);
+        }
+    }
+    std::fs::write(lab.path("b.mkv"), bytes).unwrap();
+    let hollow = [(lab.path("b.mkv"), "")];
+    lab.run(&config(json!({}), json!({})), &hollow);
+    assert!(Flow::of(&lab, "00000000") == flow);
+    // Something that looks at every frame does meet them.
+    let mut all = config(json!({}), json!({}));
+    all["subsampling"]["MotionSubsampler"] = json!({"args": {}});
+    assert_eq!(lab.run(&all, &hollow)[0].json["error_class"], "not_decodable");
+}

@@ -182,6 +182,8 @@ fn together_with_others() {
         (&json!(64), &vec!["mp4".into(), "npy".into()])
     );
     assert!(Flow::of(&lab, "00000000") == alone);
+    let full = clipmill().args(["verify", "--full"]).arg(lab.output()).output().unwrap();
+    assert!(Ended::of(full).expect(0).stdout.contains("every clip decoded: sound"));
     // Nor does it lose frames that a lower rate leaves out.
     all["subsampling"]["CutDetectionSubsampler"] = Value::Null;
     lab.run(&all, &rows);
