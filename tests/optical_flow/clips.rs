@@ -76,8 +76,8 @@ fn cuts_become_clips_with_flows() {
 fn frames_that_no_flow_needs_are_not_decoded() {
     let lab = Lab::new();
     let path = lab.make("a.mkv", "-f lavfi -i testsrc2=s=64x48:r=25:d=14 -c:v mjpeg -q:v 5");
-    let sound = [(path.clone(), "")];
-    let whole = lab.run(&config(json!({}), json!({})), &sound);
+    let intact = [(path.clone(), "")];
+    let whole = lab.run(&config(json!({}), json!({})), &intact);
     let flow = Flow::of(&lab, "00000000");
     let mut bytes = std::fs::read(&path).unwrap();
     let list = std::process::Command::new("ffprobe")

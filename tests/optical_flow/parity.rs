@@ -30,9 +30,8 @@ fn frames(lab: &Lab, case: &Case, (width, height): (usize, usize), fps: f64) -> 
 }
 
 /// Numbers of the frames at these times.
-fn picked(lab: &Lab, sample: &Value) -> Value {
+fn picked(sample: &Value) -> Value {
     let rate = 25.0;
-    let _ = lab;
     let times: Vec<f64> = serde_json::from_value(sample["optical_flow_times"].clone()).unwrap();
     json!(times.iter().map(|time| (time * rate).round() as u64).collect::<Vec<_>>())
 }
@@ -59,7 +58,7 @@ fn describe(lab: &Lab, case: &Case) -> Value {
         }
         None => {
             job["video"] = json!(footage(case.video));
-            job["picked"] = picked(lab, &samples[0].json);
+            job["picked"] = picked(&samples[0].json);
         }
     }
     job
