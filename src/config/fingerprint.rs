@@ -51,7 +51,11 @@ impl Config {
     /// map name what differs.
     pub fn fingerprint(&self) -> BTreeMap<String, String> {
         let Ok(values) = serde_json::to_value(self) else { return BTreeMap::new() };
-        let decides = |path: &str| !NO_BYTES.iter().any(|key| path == *key || path.starts_with(&format!("{key}.")));
+        // The old place of optical flow's settings; jobs that compute none keep the fingerprint that they had.
+        let decides_flow = |path: &str| path == "reading.dataloader_args" && self.computes_flow();
+        let decides = |path: &str| {
+            decides_flow(path) || !NO_BYTES.iter().any(|key| path == *key || path.starts_with(&format!("{key}.")))
+        };
         let leaves = keys::keys().iter().filter(|key| !key.section && decides(&key.path));
         leaves.map(|key| (key.path.clone(), brief(&values, &key.path))).collect()
     }

@@ -45,9 +45,9 @@ pub struct Job {
     pub input_format: InputFormat,
     /// Format of the shards. video2dataset's default is `files`, which this version does not write.
     pub output_format: OutputFormat,
-    /// Modality to member extension, e.g. `{video: mp4, audio: m4a}`; `{}`: metadata only.
+    /// Modality to member extension, e.g. `{video: mp4, audio: m4a}` or `{optical_flow: npy}`; `{}`: metadata only.
     pub encode_formats: BTreeMap<String, String>,
-    /// `download` for tables, `subset` for tars, or null: accepted for old configs, the input decides.
+    /// `download` for tables, `subset` for tars, `optical_flow` for either, or null: accepted for old configs, the input decides.
     pub stage: Option<String>,
     /// Column that holds the URLs.
     pub url_col: String,
@@ -172,7 +172,7 @@ pub struct Reading {
     pub allow_private_networks: bool,
     /// Let the table name files of this machine.
     pub allow_local_paths: bool,
-    /// Accepted for old configs (optical flow and captions); unused in this version.
+    /// Accepted for old configs: `OpticalFlowSubsampler` takes `resize_size` and `decoder_kwargs.fps` from it.
     pub dataloader_args: Option<serde_json::Value>,
 }
 

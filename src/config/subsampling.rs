@@ -7,10 +7,17 @@ use super::validate::Found;
 use super::{Config, InputFormat, subtitles};
 use crate::sample::RESERVED_FIELDS;
 use crate::subsample::filter::Settings as FilterSettings;
-use crate::subsample::{Recipe, Step, registry};
+use crate::subsample::{Recipe, Step, optical_flow, registry};
 
 /// Names of video2dataset's configs that this version lacks.
-const LACKING: [&str; 3] = ["OpticalFlowSubsampler", "WhisperSubsampler", "CaptionSubsampler"];
+const LACKING: [&str; 2] = ["WhisperSubsampler", "CaptionSubsampler"];
+
+impl Config {
+    /// Whether optical flow is asked for.
+    pub(super) fn computes_flow(&self) -> bool {
+        Recipe::steps(&self.subsampling).iter().any(|step| step.name == optical_flow::old::NAME)
+    }
+}
 
 pub(super) fn check(config: &Config, found: &mut Found) {
     for (name, settings) in &config.subsampling {
@@ -35,6 +42,36 @@ pub(super) fn check(config: &Config, found: &mut Found) {
     let steps = Recipe::steps(&config.subsampling);
     columns(config, &steps, found);
     filter(config, &steps, found);
+    flow(config, &steps, found);
+}
+
+/// Whether flow is stored, and what its member is called, are said in two places, which must not contradict each other.
+fn flow(config: &Config, steps: &[Step], found: &mut Found) {
+    let key = "job.encode_formats.optical_flow";
+    let extension = config.job.encode_formats.get("optical_flow").map(String::as_str);
+    if extension.is_some_and(|extension| extension != optical_flow::EXTENSION) {
+        found.add(key, "optical flow is stored as `npy`", "write `optical_flow: npy`");
+    }
+    let Some(step) = steps.iter().find(|step| step.name == optical_flow::old::NAME) else {
+        if extension.is_some() {
+            let help = "add `OpticalFlowSubsampler: {args: {}}` to subsampling, or remove it";
+            found.add(key, "nothing computes the optical flow", help);
+        }
+        return;
+    };
+    let stores = step.args.get("store").and_then(Json::as_str) != Some("none");
+    if stores && extension.is_none() {
+        let help =
+            "add `optical_flow: npy` to it, or keep the statistics alone: `store: none` in OpticalFlowSubsampler";
+        found.add("job.encode_formats", "names no member for the optical flow", help);
+    } else if !stores && extension.is_some() {
+        let help = "remove it, or leave `optical_flow` out of job.encode_formats";
+        let store = format!("subsampling.{}.args.store", optical_flow::old::NAME);
+        found.add_both(&store, key, "`none` and a member for the optical flow contradict each other", help);
+    }
+    for problem in config.reading.dataloader_args.iter().flat_map(optical_flow::old::problems) {
+        found.add(&format!("reading.{}", problem.key), problem.message, problem.help);
+    }
 }
 
 /// A column and a subsampler cannot both make a field.
@@ -63,7 +100,10 @@ fn filter(config: &Config, steps: &[Step], found: &mut Found) {
     let settings = filter.and_then(|step| serde_json::from_value::<FilterSettings>(step.args.clone()).ok());
     // Samples of other inputs may have any field.
     let (Some(settings), Csv | Parquet | Tsv | Txt) = (settings, config.job.input_format) else { return };
-    let made = steps.iter().flat_map(|step| registry::fields(&step.name, &step.args)).map(|column| column.name);
+    let (late, steps): (Vec<&Step>, Vec<&Step>) = steps.iter().partition(|step| step.name == optical_flow::old::NAME);
+    let fields = |step: &&Step| registry::fields(&step.name, &step.args);
+    let late: Vec<String> = late.iter().flat_map(fields).map(|column| column.name).collect();
+    let made = steps.iter().flat_map(fields).map(|column| column.name);
     let columns = config.job.save_additional_columns.iter().cloned();
     let mut known: Vec<String> = made.chain(columns).chain(RESERVED_FIELDS.map(str::to_owned)).collect();
     known.extend(subtitles::fields(config).iter().map(|name| (*name).to_owned()));
@@ -76,6 +116,9 @@ fn filter(config: &Config, steps: &[Step], found: &mut Found) {
     for field in settings.looks_at().into_iter().filter(|field| !known.iter().any(|name| name == field)) {
         let help = match (field, nearest(field, known.iter().map(String::as_str))) {
             ("duration", _) => "add `FFProbeSubsampler: {args: {}}`, which finds it out".to_owned(),
+            (field, _) if late.iter().any(|late| late == field) => {
+                "it is made after the filter's turn: filter by it in a job over this one's shards".to_owned()
+            }
             ("motion" | "motion_max", _) => "add `MotionSubsampler: {args: {}}`, which makes it".to_owned(),
             (_, Some(near)) => format!("did you mean `{near}`?"),
             (_, None) => format!("there are {}; `job.save_additional_columns` adds columns", known.join(", ")),

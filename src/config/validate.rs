@@ -47,7 +47,7 @@ pub(super) fn warnings(config: &Config) -> Vec<Problem> {
             "remove it",
         );
     }
-    if config.reading.dataloader_args.is_some() {
+    if config.reading.dataloader_args.is_some() && !config.computes_flow() {
         found.add("reading.dataloader_args", "has no effect in this version", "remove it");
     }
     found.0
@@ -180,7 +180,7 @@ fn columns(job: &Job, found: &mut Found) {
     }
 }
 
-const MODALITIES: [&str; 2] = ["video", "audio"];
+const MODALITIES: [&str; 3] = ["video", "audio", "optical_flow"];
 
 fn encode_formats(config: &Config, found: &mut Found) {
     let job = &config.job;
@@ -190,7 +190,7 @@ fn encode_formats(config: &Config, found: &mut Found) {
         if !MODALITIES.contains(&modality.as_str()) {
             let help = match nearest(modality, MODALITIES.into_iter()) {
                 Some(near) => format!("did you mean `{near}`?"),
-                None => "available: `video`, `audio`".to_owned(),
+                None => "available: `video`, `audio`, `optical_flow`".to_owned(),
             };
             found.add(key, format!("the modality `{modality}` is not available in this version"), help);
         }
@@ -218,12 +218,19 @@ const STAGES: [&str; 5] = ["download", "subset", "optical_flow", "caption", "whi
 const DISTRIBUTORS: [&str; 3] = ["multiprocessing", "slurm", "pyspark"];
 
 /// The input decides what is done; the word must not say otherwise.
-fn stage(job: &Job, found: &mut Found) {
+fn stage(config: &Config, found: &mut Found) {
+    let job = &config.job;
     let tars = job.input_format == InputFormat::Webdataset;
     match job.stage.as_deref() {
         None => {}
         Some("download") if !tars => {}
         Some("subset") if tars => {}
+        Some("optical_flow") if config.computes_flow() => {}
+        Some("optical_flow") => found.add(
+            "job.stage",
+            "nothing computes the optical flow",
+            "add `OpticalFlowSubsampler: {args: {}}` to subsampling, or leave the stage out",
+        ),
         Some("download") => found.add_both(
             "job.stage",
             "job.input_format",
@@ -238,7 +245,7 @@ fn stage(job: &Job, found: &mut Found) {
         ),
         Some(stage) => {
             let message = format!("the stage `{stage}` is not available in this version");
-            one_of("job.stage", stage, &STAGES, message, "available: `download`, `subset`", found);
+            one_of("job.stage", stage, &STAGES, message, "available: `download`, `subset`, `optical_flow`", found);
         }
     }
 }
@@ -269,7 +276,7 @@ fn tars(job: &Job, found: &mut Found) {
 
 fn not_here_yet(config: &Config, found: &mut Found) {
     let job = &config.job;
-    stage(job, found);
+    stage(config, found);
     if job.enable_wandb {
         found.add(
             "job.enable_wandb",

@@ -17,7 +17,7 @@ use crate::mill::{Answer, Limits, MillError, Output, Pool, PoolOptions, Request}
 use crate::sample::{Budget, Column, Failure, Payload, Status};
 use crate::sink::{Member, OutputSample};
 use crate::subsample::clips::subtitles;
-use crate::subsample::{ClipSource, Formats, Recipe};
+use crate::subsample::{ClipSource, Recipe};
 
 /// The rank's workers, and what each sample goes through.
 pub struct Mill {
@@ -82,7 +82,7 @@ impl Mill {
             pieces: recipe.clips,
             captions: recipe.captions_are_subtitles,
             scratch: placement.scratch.clone(),
-            keeps_media: recipe.formats != Formats::default(),
+            keeps_media: recipe.formats.video.is_some() || recipe.formats.audio.is_some(),
             queue: Semaphore::new(workers as usize * 2),
         }))
     }

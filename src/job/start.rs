@@ -18,7 +18,7 @@ use crate::ledger::{Ledger, Mode, Options, Owner, Plan};
 use crate::sample::{Budget, hex};
 use crate::sink::stats::Writer;
 use crate::sink::{SampleFormat, ShardContext};
-use crate::subsample::{ClipSource, Formats, Passes, Recipe};
+use crate::subsample::{ClipSource, Formats, Passes, Recipe, optical_flow};
 use crate::telemetry::{FailureLog, JobCount, Progress, Reporter};
 
 /// How long ranks wait for rank 0's plan. Long tables take minutes; a rank 0 that dies ends the wait earlier.
@@ -166,6 +166,8 @@ fn runtime() -> Result<tokio::runtime::Runtime, JobError> {
 /// What every sample of this job goes through.
 pub fn recipe(config: &Config) -> Recipe {
     let clips = clip_source(config);
+    let mut steps = Recipe::steps(&config.subsampling);
+    optical_flow::old::adopt(&mut steps, config.reading.dataloader_args.as_ref());
     Recipe {
         // The whole media beside each of its pictures would be stored hundreds of times.
         formats: match clips {
@@ -173,7 +175,7 @@ pub fn recipe(config: &Config) -> Recipe {
             _ => Formats::new(&config.job.encode_formats),
         },
         captions_are_subtitles: config.storage.captions_are_subtitles,
-        steps: Recipe::steps(&config.subsampling),
+        steps,
         clips,
         // A table's column is called `clips` in samples, whatever its own name.
         clip_field: config.job.clip_col.clone().filter(|_| config.job.input_format == InputFormat::Webdataset),

@@ -118,9 +118,9 @@ impl Mill {
         }
         let to = self.extension(&media.extension, true, std::slice::from_ref(&media.extension));
         recipe.formats = match self.changes_sound() || to != media.extension {
-            true => Formats { video: None, audio: Some(to), sound_apart: false },
+            true => Formats { audio: Some(to), ..Formats::default() },
             // As it is, under its own name.
-            false => Formats { video: Some(to), audio: None, sound_apart: false },
+            false => Formats { video: Some(to), ..Formats::default() },
         };
         recipe
     }
@@ -134,7 +134,7 @@ impl Mill {
     ) -> Result<Result<Vec<Option<Member>>, Failure>, MillError> {
         let Sound { member, to } = sound;
         let recipe = Recipe {
-            formats: Formats { video: None, audio: Some(to), sound_apart: false },
+            formats: Formats { audio: Some(to), ..Formats::default() },
             steps: self.recipe.steps.iter().filter(|step| step.name == "AudioRateSubsampler").cloned().collect(),
             clips: self.recipe.clips.map(|_| ClipSource::Given),
             clip_field: None,

@@ -4,7 +4,7 @@
 //! Media ──► demux    the container, from the sample's bytes alone ──► source, limits
 //!   ├─────► probe    what `ffprobe` prints (probe/stream, probe/side_data, probe/json)
 //!   ├─────► packets  the packet index, keyframes
-//!   ├─────► decode   frames in presentation order ──► picture (planar YUV) ──► frame
+//!   ├─────► decode   frames in presentation order ──► picture (planar YUV) ──► frame; shrink
 //!   └─────► pass     packets and frames together, and only those that are needed
 //! output: frames and packets to whole files in memory
 //! smart: which packets of a clip can be copied between edges that are encoded
@@ -25,6 +25,7 @@ mod packets;
 mod pass;
 mod picture;
 mod probe;
+mod shrink;
 mod smart;
 mod source;
 
@@ -41,4 +42,5 @@ pub use output::{
 };
 pub use packets::PacketInfo;
 pub use pass::{Action, Event, Pass, PassOptions, Stretch, select};
+pub use shrink::{Shrinker, SmallFormat, SmallPicture};
 pub use smart::{Groups, NotSmart, Seams};

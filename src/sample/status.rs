@@ -76,6 +76,8 @@ pub enum FailureClass {
     NoClips,
     /// Subtitles are needed, and there are none, or none that can be read.
     NoSubtitles,
+    /// Too few frames for what is to be made of them.
+    TooShort,
     /// A video stream is needed, and there is none.
     NoVideo,
     /// An audio stream is needed, and there is none.
@@ -105,7 +107,7 @@ impl FailureClass {
             Dns | Connect | Timeout | Reset | Blocked => true,
             NoUrl | BadRow | InvalidUtf8 | FieldTooLarge | BadUrl | AddressRefused | LocalPathRefused | LocalFile
             | Tls | TooManyRedirects | TooLarge | OptedOut | NotMedia | Empty | NotDecodable | NotEncodable
-            | NoClips | NoSubtitles | NoVideo | NoAudio | UnsupportedCodec | MediaLimit | DecoderCrash
+            | NoClips | NoSubtitles | TooShort | NoVideo | NoAudio | UnsupportedCodec | MediaLimit | DecoderCrash
             | DecoderTimeout | DecoderMemory | OutputTooLarge | Internal => false,
         }
     }
@@ -137,6 +139,7 @@ impl FailureClass {
             NotEncodable => "not_encodable",
             NoClips => "no_clips",
             NoSubtitles => "no_subtitles",
+            TooShort => "too_short",
             NoVideo => "no_video",
             NoAudio => "no_audio",
             UnsupportedCodec => "unsupported_codec",
@@ -150,7 +153,7 @@ impl FailureClass {
     }
 
     /// Every class but the HTTP statuses.
-    pub const NAMED: [FailureClass; 32] = {
+    pub const NAMED: [FailureClass; 33] = {
         use FailureClass::*;
         [
             NoUrl,
@@ -176,6 +179,7 @@ impl FailureClass {
             NotEncodable,
             NoClips,
             NoSubtitles,
+            TooShort,
             NoVideo,
             NoAudio,
             UnsupportedCodec,

@@ -1,5 +1,7 @@
 //! What happens to the pictures and the sound of a clip, as the subsamplers ask for it together.
 
+use super::FlowPlan;
+
 /// The picture that comes in, upright: after the rotation that the container asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Picture {
@@ -17,6 +19,8 @@ pub struct Edit {
     pub picture: Option<String>,
     /// Frames that become members of their own.
     pub images: Option<Images>,
+    /// The flow between frames, as it comes in: nothing else of the edit changes it.
+    pub flow: Option<FlowPlan>,
     /// Hz.
     pub sample_rate: Option<u32>,
     pub channels: Option<u32>,

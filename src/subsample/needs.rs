@@ -13,6 +13,8 @@ pub struct Needs {
     pub encode: bool,
     /// Frames become pictures of their own.
     pub images: bool,
+    /// The flow between frames is computed.
+    pub flow: bool,
     /// The sound changes, and is encoded again.
     pub resample: bool,
     /// How clips are cut.

@@ -28,6 +28,8 @@ pub struct Passes {
     pub audio: Work,
     /// Frames become pictures of their own.
     pub images: bool,
+    /// The flow between frames is computed.
+    pub flow: bool,
     /// The sample becomes clips.
     pub clips: bool,
 }
@@ -79,13 +81,14 @@ impl Passes {
             smart,
             audio,
             images: needs.images,
+            flow: needs.flow,
             clips,
         }
     }
 
     /// How often a video is decoded, if not every frame of it.
     pub fn decodes(&self) -> u32 {
-        let for_outputs = self.video == Work::Encode || self.images;
+        let for_outputs = self.video == Work::Encode || self.images || self.flow;
         u32::from(self.watches || for_outputs) + u32::from(self.watches_first && for_outputs && !self.cuts_at_once)
     }
 }
@@ -105,6 +108,7 @@ fn cuts_can_be_used_at_once(recipe: &Recipe, needs: Needs) -> bool {
         && !needs.decides
         && !needs.trims
         && !needs.images
+        && !needs.flow
         && step("FilterSubsampler").is_none()
 }
 
@@ -135,6 +139,9 @@ impl fmt::Display for Passes {
         }
         if self.images {
             parts.push("frames as pictures".to_owned());
+        }
+        if self.flow {
+            parts.push(format!("optical flow per {unit}"));
         }
         f.write_str(&parts.join(", "))
     }

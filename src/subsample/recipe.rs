@@ -34,6 +34,9 @@ pub struct Formats {
     /// The sample has its sound as a member of its own already, which is made anew from that: not from the video.
     #[serde(default)]
     pub sound_apart: bool,
+    /// The flow between the video's frames.
+    #[serde(default)]
+    pub optical_flow: Option<String>,
 }
 
 /// One subsampler with its settings.
@@ -68,7 +71,9 @@ pub const SPAN: &str = "clipmill:span";
 impl Formats {
     /// From `job.encode_formats`.
     pub fn new(formats: &BTreeMap<String, String>) -> Self {
-        Self { video: formats.get("video").cloned(), audio: formats.get("audio").cloned(), sound_apart: false }
+        let get = |modality: &str| formats.get(modality).cloned();
+        let (video, audio) = (get("video"), get("audio"));
+        Self { video, audio, optical_flow: get("optical_flow"), sound_apart: false }
     }
 
     /// The extension of a member for the sound alone.

@@ -68,6 +68,7 @@ registry! {
     "ClippingSubsampler" => clipping,
     "ResolutionSubsampler" => resolution,
     "FrameSubsampler" => frame,
+    "OpticalFlowSubsampler" => optical_flow,
     "AudioRateSubsampler" => audio_rate,
     "FilterSubsampler" => filter,
 }

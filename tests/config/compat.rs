@@ -31,8 +31,61 @@ fn its_flagship_config_loads_unchanged_and_is_ours() {
 
 #[test]
 fn what_this_version_lacks_is_refused_by_its_name_and_nothing_else() {
-    insta::assert_snapshot!(refused_briefly(OPTICAL_FLOW, &[]), @"job.yaml:2:5: subsampling.OpticalFlowSubsampler: not available in this version");
     insta::assert_snapshot!(refused_briefly(CAPTION, &[]), @"job.yaml:2:5: subsampling.CaptionSubsampler: not available in this version");
+}
+
+#[test]
+fn its_optical_flow_config_loads_with_the_member_that_it_takes_as_a_flag() {
+    let refused = crate::refused(OPTICAL_FLOW, &[]);
+    for wants in ["job.encode_formats: names no member for the optical flow", "add `optical_flow: npy`"] {
+        assert!(refused.contains(wants), "{refused}");
+    }
+    let flags = ["encode_formats={optical_flow: npy}", "stage=optical_flow", "input_format=webdataset"];
+    let config = loaded(OPTICAL_FLOW, &flags);
+    let [step] = &clipmill::job::recipe(&config).steps[..] else { panic!("one subsampler") };
+    let args =
+        serde_json::json!({"detector": "cv2", "detector_args": null, "dtype": "fp16", "fps": 2, "resize_size": 16});
+    assert_eq!(step.args, args);
+    let warnings = load_bytes(OPTICAL_FLOW.as_bytes(), &flags).unwrap().warnings(false);
+    assert_eq!(warnings, None);
+    // What decides the bytes decides whether an output folder may be gone on with.
+    let print = |flags: &[&str]| loaded(OPTICAL_FLOW, flags).fingerprint();
+    let faster = [&flags[..], &["reading.dataloader_args.decoder_kwargs.fps=4"]].concat();
+    assert_ne!(print(&flags), print(&faster));
+    let (off, other) = (["subsampling={}"], ["subsampling={}", "reading.dataloader_args.decoder_kwargs.fps=4"]);
+    assert_eq!(print(&off), print(&other));
+}
+
+#[test]
+fn optical_flow_that_contradicts_itself_is_refused() {
+    let npy = "encode_formats: {optical_flow: npy}";
+    let both = "args.store: `none` and a member for the optical flow contradict each other";
+    for (job, args, reading, wants) in [
+        (npy, "{store: none}", "null", both),
+        ("encode_formats: {optical_flow: h5}", "{}", "null", "optical_flow: optical flow is stored as `npy`"),
+        (npy, "null", "null", "job.encode_formats.optical_flow: nothing computes the optical flow"),
+        (npy, "{detector: raft}", "null", "args.detector: unknown variant `raft`, expected `cv2` or `farneback`"),
+        (npy, "{detector_args: [0.5, 3, 15, 3, 6]}", "null", "poly_n is out of range: 5 or 7"),
+        (npy, "{fps: 0}", "null", "args.fps: is no rate to look at pictures"),
+        (
+            npy,
+            "{}",
+            "{decoder_kwargs: {n_frames: 8}}",
+            "reading.dataloader_args.decoder_kwargs.n_frames: is not available",
+        ),
+        (npy, "{}", "{resize_size: 5000}", "reading.dataloader_args.resize_size: is no size to make pictures small to"),
+        ("stage: optical_flow", "null", "null", "job.stage: nothing computes the optical flow"),
+    ] {
+        let flow = format!("subsampling: {{OpticalFlowSubsampler: {{args: {args}}}}}");
+        let yaml = format!("job: {{{job}}}\n{flow}\nreading: {{dataloader_args: {reading}}}\n");
+        let refused = refused_briefly(&yaml, &[]);
+        assert!(refused.contains(wants) && refused.lines().count() == 1, "{refused}");
+    }
+    // What is made after the filter's turn cannot be asked for.
+    let filter = "FilterSubsampler: {args: {expression: mean_optical_flow_magnitude > 1}}";
+    let yaml =
+        format!("job: {{{npy}, input_format: csv}}\nsubsampling: {{OpticalFlowSubsampler: {{args: {{}}}}, {filter}}}");
+    assert!(crate::refused(&yaml, &[]).contains("it is made after the filter's turn"));
 }
 
 #[test]
@@ -148,8 +201,11 @@ fn shipped_configs_load_by_name_and_by_file() {
         assert_eq!(by_name.config, loaded(text, &[]));
         let rest = Config { subsampling: BTreeMap::new(), ..by_name.config.clone() };
         let mut defaults = Config::default();
-        if name == "reprocess" {
+        if ["reprocess", "optical_flow"].contains(&name) {
             defaults.job.input_format = InputFormat::Webdataset;
+        }
+        if name == "optical_flow" {
+            defaults.job.encode_formats = [("optical_flow".into(), "npy".into())].into();
         }
         assert_eq!(rest, defaults, "configs/{name}.yaml says that it states the defaults");
         assert!(by_name.warnings(false).is_none());

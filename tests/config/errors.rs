@@ -197,11 +197,11 @@ distribution: {distributor: pyspark}
       |             ^^^^^^^^^^^^^^^^^
       = help: use a path on a mounted file system
 
-    job.yaml:4:10: job.stage: the stage `optical_flow` is not available in this version
+    job.yaml:4:10: job.stage: nothing computes the optical flow
       |
     4 |   stage: optical_flow
       |          ^^^^^^^^^^^^
-      = help: available: `download`, `subset`
+      = help: add `OpticalFlowSubsampler: {args: {}}` to subsampling, or leave the stage out
 
     job.yaml:5:17: job.enable_wandb: not available in this version
       |
@@ -292,7 +292,7 @@ distribution: {distributor: multi_processing}
       |
     2 | subsampling: {Resolution: {args: {}}, Whatever: 1}
       |                                                 ^
-      = help: available: NoOpSubsampler, FFProbeSubsampler, CutDetectionSubsampler, MotionSubsampler, BlackStaticSubsampler, ClippingSubsampler, ResolutionSubsampler, FrameSubsampler, AudioRateSubsampler, FilterSubsampler
+      = help: available: NoOpSubsampler, FFProbeSubsampler, CutDetectionSubsampler, MotionSubsampler, BlackStaticSubsampler, ClippingSubsampler, ResolutionSubsampler, FrameSubsampler, OpticalFlowSubsampler, AudioRateSubsampler, FilterSubsampler
 
     job.yaml:3:29: distribution.distributor: unknown word `multi_processing`
       |
@@ -430,7 +430,7 @@ fn files_that_cannot_be_read() {
     let message = |path: &Path| config::load(path, &[]).unwrap_err().to_string();
     insta::assert_snapshot!(message(Path::new("no/such.yaml")), @"
     cannot read the config no/such.yaml: No such file or directory (os error 2)
-      = help: give a YAML file, or the name of a built-in config: download, downsample_ml, cut_detection, reprocess
+      = help: give a YAML file, or the name of a built-in config: download, downsample_ml, cut_detection, reprocess, optical_flow
     ");
     let folder = tempfile::tempdir().unwrap();
     assert!(message(folder.path()).ends_with("it is a directory"));

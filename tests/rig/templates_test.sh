@@ -87,6 +87,13 @@ case_reprocess() { # the same template for tars: one start that drains, one that
     expect restarts "$(field "$id" Restarts)" 1
 }
 
+case_optical_flow() { # the same again, one rank per node
+    FAKE_PLAN="quick:0" submit flow optical_flow.sbatch --nodes=2 --cpus-per-task=1
+    wait_until 60 "the end" over "$id"
+    expect state "$(field "$id" JobState)" COMPLETED
+    expect ranks "$(count 'start=0 .*ntasks=2 .*args=config.yaml -o a=b' "$out/events")" 2
+}
+
 case_exit_codes() { # 1, 2 and 3 end the job, with that code
     local code
     for code in 1 2 3; do

@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 #[doc(hidden)]
 pub use here::Here;
 pub use log::Log;
-pub use write::{Made, Outlet, Stored};
+pub use write::{Made, Outlet, Room, Stored};
 
 use super::limits::Limits;
 use super::wire::{self, Hello, Kind, Reply, Setup};

@@ -2,6 +2,7 @@
 
 mod check;
 mod clips;
+mod flows;
 mod held;
 mod images;
 mod once;

@@ -1,6 +1,7 @@
 //! The one pass that all outputs of a sample come of.
 
 use super::clips::{Clips, Done, Job};
+use super::flows::Flows;
 use super::images::Images;
 use super::outputs::{Fields, Output};
 use super::thin;
@@ -32,15 +33,17 @@ pub fn run(
     let shape = shape.reduce(|turn, picture| format!("{turn},{picture}"));
     let mut images = Images::new(work, outputs, shape, media.log().lines_so_far());
     let mut watching = if watches { Some(Watching::new(work.subsamplers, work.video.as_ref())?) } else { None };
+    let mut flows = Flows::new(work, outputs);
     let sound = source.sound().map(|(index, unit)| (index, f64::from(unit)));
     let video = work.video.as_ref().map(|video| (video.stream, f64::from(video.time_base)));
     let jobs = jobs.into_iter().filter(|job| !job.files.is_empty()).collect();
     let mut clips = Clips::new(&source, video, sound, jobs);
-    let decodes_all = options.frames.is_some() && options.actions.is_none();
+    // Where frames are left out, there may be none in what nobody wants to see; but flow wants its first one.
+    let needs_frames = options.frames.is_some() && (options.actions.is_none() || work.edit.flow.is_some());
     let mut pass = media.pass(options)?;
     let mut count: i64 = 0;
     let mut refused = Vec::new();
-    while watching.is_some() || images.is_waiting() || !clips.is_over() {
+    while watching.is_some() || images.is_waiting() || flows.is_waiting() || !clips.is_over() {
         let Some(event) = pass.next_event()? else { break };
         match event {
             Event::Packet(packet) => clips.packet(packet)?,
@@ -52,17 +55,19 @@ pub fn run(
                 let pts = frame.pts.unwrap_or(count);
                 count = pts + 1;
                 images.frame(&frame, pts, outlet)?;
+                flows.frame(&frame, pts, outlet)?;
                 clips.frame(&frame, pts)?;
             }
         }
         refused.extend(store(clips.take_done(), work, (start, meta), outputs, outlet)?);
     }
-    if decodes_all && pass.report().frames == 0 {
+    if needs_frames && pass.report().frames == 0 {
         return Err(pass.no_frames().into());
     }
     drop(pass);
     refused.extend(store(clips.finish()?, work, (start, meta), outputs, outlet)?);
     images.store(outputs);
+    flows.store(outputs, work.recipe.formats.optical_flow.as_deref(), outlet)?;
     if !refused.is_empty() {
         encode(work, media, &source, (&refused, outputs), meta, outlet)?;
     }
@@ -143,10 +148,11 @@ fn options(work: &Work<'_>, jobs: &[Job], outputs: &[Output], source: &Streams, 
     let copies = files.iter().any(|file| matches!(file.video, VideoSpec::Copy | VideoSpec::Smart(_)));
     let sounds = files.iter().any(|file| file.sound != crate::media::SoundSpec::None);
     let shows_images = work.edit.images.is_some() && outputs.iter().any(|output| output.is_wanted);
-    let decodes = watches || encodes || shows_images;
+    let flows = work.edit.flow.is_some() && outputs.iter().any(|output| output.is_wanted);
+    let decodes = watches || encodes || shows_images || flows;
     let video = work.video.as_ref().map(|video| video.stream).filter(|_| copies);
     let sound = source.sound().map(|(index, _)| index).filter(|_| sounds);
-    let keyframes_only = work.edit.images == Some(Kind::Keyframes) && !watches && !encodes;
+    let keyframes_only = work.edit.images == Some(Kind::Keyframes) && !watches && !encodes && !flows;
     PassOptions {
         frames: decodes.then(|| DecodeOptions { keyframes_only, ..DecodeOptions::default() }),
         actions: if decodes && !watches && !keyframes_only { actions(work, outputs, encodes) } else { None },
@@ -156,12 +162,19 @@ fn options(work: &Work<'_>, jobs: &[Job], outputs: &[Output], source: &Streams, 
 
 fn actions(work: &Work<'_>, outputs: &[Output], encodes: bool) -> Option<Vec<Action>> {
     // Where times do not tell frames apart: decode all.
-    if !work.has_clock() {
+    if !work.has_clock() || work.edit.flow.is_some() && !work.tells_times() {
         return None;
     }
     let wanted: Vec<&Output> = outputs.iter().filter(|output| output.is_open()).collect();
     let stretches: Vec<_> = wanted.iter().flat_map(|output| to_decode(output, work)).collect();
-    match (encodes, work.edit.fps, work.edit.images) {
+    if let (false, Some(flow), None | Some(Kind::First)) = (encodes, work.edit.flow, work.edit.images) {
+        // The first frame, of which a picture may be made, is one of them.
+        let taken = thin::ticks(&work.frames, &stretches, flow.fps);
+        let stretches = thin::by_keyframe(&work.frames, &taken);
+        return select(&work.packets, &stretches, Some(&|time| taken.binary_search(&time).is_ok()));
+    }
+    let fps = work.edit.fps.filter(|_| work.edit.flow.is_none());
+    match (encodes, fps, work.edit.images) {
         (true, Some(fps), None) => {
             let shown = thin::shown(&work.frames, &stretches, fps);
             select(&work.packets, &stretches, Some(&|time| shown.binary_search(&time).is_ok()))
@@ -177,8 +190,8 @@ fn actions(work: &Work<'_>, outputs: &[Output], encodes: bool) -> Option<Vec<Act
 /// The frames of an output that have to be decoded.
 fn to_decode(output: &Output, work: &Work<'_>) -> Vec<Stretch> {
     match output.smart {
-        // Pictures may be any of its frames.
-        Some(Ok(seams)) if work.edit.images.is_none() => seams.edges().collect(),
+        // Pictures may be any of its frames, and flow goes over all of them.
+        Some(Ok(seams)) if work.edit.images.is_none() && work.edit.flow.is_none() => seams.edges().collect(),
         _ => vec![output.stretch().unwrap_or(thin::EVERYTHING)],
     }
 }

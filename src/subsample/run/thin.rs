@@ -2,6 +2,7 @@
 
 use crate::media::Stretch;
 use crate::subsample::clips::Frames;
+use crate::subsample::optical_flow::Ticks;
 
 /// The whole video.
 pub const EVERYTHING: Stretch = Stretch { start: i64::MIN, end: i64::MAX };
@@ -48,9 +49,47 @@ pub fn firsts(frames: &Frames, stretches: &[Stretch]) -> Vec<Stretch> {
     stretches.iter().filter_map(first).collect()
 }
 
+/// The times, rising, of the frames of each stretch that [`Ticks`] takes.
+pub fn ticks(frames: &Frames, stretches: &[Stretch], fps: f64) -> Vec<i64> {
+    let mut taken = Vec::new();
+    for stretch in stretches {
+        let mut ticks = Ticks::new(fps);
+        let from = frames.times.partition_point(|time| *time < stretch.start);
+        let to = frames.times.partition_point(|time| *time < stretch.end);
+        let times = frames.times.get(from..to).unwrap_or_default();
+        taken.extend(times.iter().copied().filter(|time| ticks.takes(frames.seconds(*time))));
+    }
+    taken.sort_unstable();
+    taken.dedup();
+    taken
+}
+
+/// One stretch for each keyframe: from the first to the last of the `wanted` times, which rise, before the next keyframe.
+pub fn by_keyframe(frames: &Frames, wanted: &[i64]) -> Vec<Stretch> {
+    let mut keys: Vec<i64> = frames.packets.iter().filter(|(_, is_key)| *is_key).map(|(time, _)| *time).collect();
+    keys.sort_unstable();
+    let group = |time: i64| keys.partition_point(|key| *key <= time);
+    let groups = wanted.chunk_by(|a, b| group(*a) == group(*b));
+    let ends = groups.filter_map(|group| Some((*group.first()?, *group.last()?)));
+    ends.map(|(start, last)| Stretch { start, end: last + 1 }).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_is_wanted_behind_the_last_tick_of_a_group() {
+        // Keyframes at 0, 10, 20 …; 25 a second.
+        let frames = Frames::new((0..50).map(|n| (n, n % 10 == 0)).collect(), 0.04, 0.0, 1);
+        let taken = ticks(&frames, &[EVERYTHING], 5.0);
+        assert_eq!(taken, [0, 5, 10, 15, 20, 25, 30, 35, 40, 45]);
+        let stretches = by_keyframe(&frames, &taken);
+        assert_eq!(stretches.len(), 5);
+        assert_eq!(stretches[1], Stretch { start: 10, end: 16 });
+        // Ticks begin with the clip.
+        assert_eq!(ticks(&frames, &[Stretch { start: 3, end: 11 }], 5.0), [3, 8]);
+    }
 
     #[test]
     fn one_frame_in_five() {

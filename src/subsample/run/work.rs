@@ -75,7 +75,8 @@ impl<'a> Work<'a> {
     pub fn new(recipe: &'a Recipe, subsamplers: &'a [Box<dyn Subsampler>], media: &mut Media) -> Result<Self, Failure> {
         let passes = Passes::of(recipe);
         let video = media.video().ok();
-        let needs_video = recipe.formats.video.is_some() && !passes.keeps_media || passes.watches || passes.images;
+        let shows = passes.watches || passes.images || passes.flow;
+        let needs_video = recipe.formats.video.is_some() && !passes.keeps_media || shows;
         if needs_video && video.is_none() {
             return Err(MediaError::NoVideo.into());
         }
@@ -99,12 +100,17 @@ impl<'a> Work<'a> {
     fn wants_index(&self) -> bool {
         let chooses = self.edit.images.is_some() || self.edit.fps.is_some();
         let shows_all = self.passes.watches && !self.passes.watches_first;
-        self.passes.clips || (chooses && !shows_all)
+        self.passes.clips || self.passes.flow || (chooses && !shows_all)
     }
 
     /// Whether the packets' times tell frames apart: there are any, and the clock is not set back.
     pub fn has_clock(&self) -> bool {
         !self.packets.is_empty() && self.packets.iter().filter_map(|packet| packet.dts).is_sorted()
+    }
+
+    /// Whether, over that, each frame's time is known before it is decoded.
+    pub fn tells_times(&self) -> bool {
+        self.has_clock() && self.packets.iter().all(|packet| packet.pts.is_some())
     }
 
     fn index(&mut self, media: &mut Media) -> Result<(), Failure> {

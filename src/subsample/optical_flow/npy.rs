@@ -1,0 +1,85 @@
+//! Arrays as NumPy stores them: the format `.npy`, version 1.0.
+//!
+//! <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>
+
+use super::Dtype;
+
+/// Bytes of the header, whatever the shape: it is written last, when the number of flows is known.
+pub const HEADER_BYTES: usize = 128;
+
+impl Dtype {
+    /// Bytes of a number.
+    pub fn bytes(self) -> u64 {
+        match self {
+            Dtype::Fp16 => 2,
+            Dtype::Fp32 => 4,
+        }
+    }
+
+    /// As video2dataset's configs call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Dtype::Fp16 => "fp16",
+            Dtype::Fp32 => "fp32",
+        }
+    }
+
+    fn descr(self) -> &'static str {
+        match self {
+            Dtype::Fp16 => "<f2",
+            Dtype::Fp32 => "<f4",
+        }
+    }
+
+    /// Replaces `out` by the stored form of `values`, which are finite.
+    pub fn write(self, values: &[f32], out: &mut Vec<u8>) {
+        out.clear();
+        match self {
+            Dtype::Fp16 => out.extend(values.iter().flat_map(|value| half(*value).to_le_bytes())),
+            Dtype::Fp32 => out.extend(values.iter().flat_map(|value| value.to_le_bytes())),
+        }
+    }
+}
+
+/// The header of an array of `shape` in C order.
+pub fn header(dtype: Dtype, shape: [u64; 4]) -> [u8; HEADER_BYTES] {
+    let [a, b, c, d] = shape;
+    let text = format!("{{'descr': '{}', 'fortran_order': False, 'shape': ({a}, {b}, {c}, {d}), }}", dtype.descr());
+    let mut header = [b' '; HEADER_BYTES];
+    let start = *b"\x93NUMPY\x01\x00\x76\x00";
+    let places = header.iter_mut().zip(start.into_iter().chain(text.bytes()));
+    places.for_each(|(place, byte)| *place = byte);
+    header[HEADER_BYTES - 1] = b'\n';
+    header
+}
+
+const LARGEST_HALF: f32 = 65504.0;
+
+fn half(value: f32) -> u16 {
+    half::f16::from_f32(value.clamp(-LARGEST_HALF, LARGEST_HALF)).to_bits()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_have_one_length() {
+        for shape in [[0, 1, 1, 2], [12, 16, 38, 2], [u64::from(u32::MAX), 32768, 32768, 2]] {
+            let header = header(Dtype::Fp16, shape);
+            let [low, high] = [header[8], header[9]];
+            assert_eq!(usize::from(u16::from_le_bytes([low, high])) + 10, HEADER_BYTES);
+            let text = std::str::from_utf8(&header[10..]).unwrap();
+            assert!(text.ends_with('\n') && text.contains("), }"), "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_little_endian_and_stay_numbers() {
+        let mut out = vec![9];
+        Dtype::Fp16.write(&[1.0, -2.0, 1e6, -1e6, 1.0 + 1.0 / 2048.0], &mut out);
+        assert_eq!(out, [0x00, 0x3c, 0x00, 0xc0, 0xff, 0x7b, 0xff, 0xfb, 0x00, 0x3c]);
+        Dtype::Fp32.write(&[1.0], &mut out);
+        assert_eq!(out, [0, 0, 0x80, 0x3f]);
+    }
+}
