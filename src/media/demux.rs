@@ -8,7 +8,7 @@ use ffmpeg_next::{Dictionary, ffi};
 use libc::{c_char, c_int};
 
 use super::source::Source;
-use super::{Limits, LogCapture, MediaError};
+use super::{Limits, LogCapture, MediaError, told};
 use crate::sample::Container;
 
 /// Bytes that FFmpeg reads at a time.
@@ -66,7 +66,7 @@ pub(super) fn open(
 ) -> Result<Input, MediaError> {
     let mut input = open_header(source, container, log)?;
     check(&input, limits)?;
-    find_streams(&mut input, limits, log)?;
+    find_streams(&mut input, container, limits, log)?;
     check(&input, limits)?;
     if input.streams().next().is_none() {
         return Err(MediaError::Container { detail: "no streams in it".into() });
@@ -169,17 +169,21 @@ pub(super) fn failed(code: ffmpeg_next::Error, log: &LogCapture) -> MediaError {
     MediaError::Container { detail: log.last_useful().unwrap_or_else(|| code.to_string()) }
 }
 
-fn find_streams(input: &mut Input, limits: &Limits, log: &LogCapture) -> Result<(), MediaError> {
+fn find_streams(input: &mut Input, container: Container, limits: &Limits, log: &LogCapture) -> Result<(), MediaError> {
     let count = input.streams().count();
     let max_pixels = limits.max_pixels.to_string();
     // One dictionary a stream: pictures that only their packets reveal are held to the limit, too.
+    let is_mp4 = matches!(container, Container::Mp4 | Container::Mov);
     let mut options: Vec<*mut ffi::AVDictionary> = (0..count)
-        .map(|_| {
+        .map(|index| {
             let mut one = Dictionary::new();
             one.set("max_pixels", &max_pixels);
             one.set("threads", "1");
             // Pictures are decoded for what their headers tell; nobody sees them.
             one.set("skip_loop_filter", "all");
+            if is_mp4 && told::take(input, index) {
+                one.set("skip_frame", "all");
+            }
             // SAFETY: handed to FFmpeg below and freed right after it.
             unsafe { one.disown() }
         })

@@ -28,6 +28,7 @@ mod probe;
 mod shrink;
 mod smart;
 mod source;
+mod told;
 
 pub use check::Checked;
 pub use decode::{DecodeOptions, DecodeReport, DecodedFrame, Decoder};

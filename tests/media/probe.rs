@@ -76,6 +76,44 @@ fn every_container_is_described_as_ffprobe_does() {
     }
 }
 
+/// Of H.264 in MP4 no picture is decoded where the header tells all; what x264 can be made to write into it.
+#[test]
+fn what_the_headers_of_h264_tell_is_what_decoders_find() {
+    let lab = Lab::new();
+    let kinds = [
+        "",
+        "-bf 0",
+        "-bf 4 -x264-params b-pyramid=normal:ref=5",
+        "-profile:v baseline",
+        "-vf setsar=4/3",
+        "-vf setsar=128/117",
+        "-x264-params colorprim=bt709:transfer=bt709:colormatrix=bt709",
+        "-x264-params colorprim=smpte170m:transfer=smpte170m:colormatrix=smpte170m:range=tv",
+        "-x264-params colorprim=bt2020:transfer=arib-std-b67:colormatrix=bt2020nc",
+        "-x264-params colormatrix=GBR",
+        "-x264-params range=pc",
+        "-x264-params chromaloc=2",
+        "-x264-params videoformat=pal",
+        "-x264-params interlaced=1",
+        "-x264-params fake-interlaced=1",
+        "-x264-params nal-hrd=vbr:vbv-maxrate=500:vbv-bufsize=500",
+        "-pix_fmt yuv422p",
+        "-pix_fmt yuv420p10le",
+        "-pix_fmt yuvj420p",
+        "-pix_fmt gray",
+        "-s 100x58",
+        "-bsf:v h264_metadata=crop_left=2:crop_top=4",
+    ];
+    for (n, kind) in kinds.iter().enumerate() {
+        for extension in ["mp4", "mov", "mkv"] {
+            let name = format!("{n}.{extension}");
+            let format = if kind.contains("pix_fmt") { "" } else { "-pix_fmt yuv420p" };
+            lab.make(&name, &format!("-f lavfi -i testsrc2=d=1:s=96x64:r=25 {format} -c:v libx264 {kind}"));
+            assert_as_ffprobe(&lab.path(&name));
+        }
+    }
+}
+
 #[test]
 fn rotation_subtitles_and_cover_art_are_described_as_ffprobe_does() {
     let lab = Lab::new();

@@ -18,7 +18,7 @@ mod survey;
 pub(super) mod units;
 
 pub use seams::{Groups, Seams};
-pub(super) use sequence::Sequence;
+pub(super) use sequence::{Sequence, Told};
 pub(super) use sets::Sets;
 pub use survey::Survey;
 

@@ -71,6 +71,31 @@ pub struct Sequence {
     pub is_progressive: bool,
     /// Sample aspect ratio; 0:1 where it is not told.
     pub aspect: (u32, u32),
+    /// Pixels of 4:2:0 that are cut off, in pairs: left, right, top, bottom.
+    crop: [u32; 4],
+}
+
+/// What a decoder finds out of a set before it decodes anything: of one that leaves nothing to guess.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Told {
+    /// Pixels that are shown.
+    pub size: (u32, u32),
+    pub aspect: (u32, u32),
+    pub usability: Usability,
+    /// Frames that are shown behind a frame that comes after them.
+    pub reordered: u32,
+}
+
+/// Usability information (E.1.1) that says how pictures look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usability {
+    aspect: (u32, u32),
+    /// Where the signal is described: whether its range is full.
+    pub is_full: Option<bool>,
+    /// Numbers of primaries, transfer and matrix.
+    pub colour: Option<[u32; 3]>,
+    /// `chroma_sample_loc_type_top_field`
+    pub place: Option<u32>,
 }
 
 impl Sequence {
@@ -98,13 +123,41 @@ impl Sequence {
             bits.flag()?;
         }
         bits.flag()?;
+        let mut crop = [0; 4];
         if bits.flag()? {
-            for _ in 0..4 {
-                bits.unsigned()?;
+            for side in &mut crop {
+                *side = bits.unsigned()?;
             }
         }
         let aspect = (0, 1);
-        Some(Self { id, profile, constraints, level, chroma, depth, size, references, is_progressive, aspect })
+        Some(Self { id, profile, constraints, level, chroma, depth, size, references, is_progressive, aspect, crop })
+    }
+
+    /// What a unit tells of pictures in frames of 4:2:0 with 8 bits; `None`: of others, or where a decoder would have to
+    /// look at slices to know.
+    pub fn told(unit: &[u8]) -> Option<Told> {
+        let mut bits = Bits::new(unit);
+        let head = Self::head(&mut bits)?;
+        if (head.chroma, head.depth, head.is_progressive) != (1, (8, 8), true) || !bits.flag()? {
+            return None;
+        }
+        let usability = usability(&mut bits)?;
+        // Without limits of the stream, how far frames are reordered is a guess.
+        if !bits.flag()? {
+            return None;
+        }
+        bits.flag()?;
+        for _ in 0..4 {
+            bits.unsigned()?;
+        }
+        let reordered = bits.unsigned().filter(|count| *count <= MOST_FRAMES)?;
+        let side = |blocks: u32, from: u32, to: u32| {
+            let cut = from.checked_add(to)?.checked_mul(2)?;
+            blocks.checked_mul(16)?.checked_sub(cut).filter(|pixels| *pixels > 0)
+        };
+        let [left, right, top, bottom] = head.crop;
+        let size = (side(head.size.0, left, right)?, side(head.size.1, top, bottom)?);
+        Some(Told { size, aspect: usability.aspect, usability, reordered })
     }
 
     /// The unit, saying that a frame has at most `depth` frames before it that are shown behind it, where it does not say so
@@ -117,7 +170,7 @@ impl Sequence {
         let head = Self::head(&mut bits)?;
         let mut out = Writer::default();
         if bits.flag()? {
-            skip_usability(&mut bits)?;
+            usability(&mut bits)?;
             out.copy(&bits);
             if bits.flag()? {
                 bits.flag()?;
@@ -160,19 +213,22 @@ impl Sequence {
 }
 
 /// Everything of the usability information before the limits of the stream (E.1.1).
-fn skip_usability(bits: &mut Bits) -> Option<()> {
-    aspect(bits)?;
+fn usability(bits: &mut Bits) -> Option<Usability> {
+    let aspect = aspect(bits)?;
     if bits.flag()? {
         bits.flag()?;
     }
+    let (mut is_full, mut colour) = (None, None);
     if bits.flag()? {
-        bits.number(4)?;
+        bits.number(3)?;
+        is_full = Some(bits.flag()?);
         if bits.flag()? {
-            bits.number(24)?;
+            colour = Some([bits.number(8)?, bits.number(8)?, bits.number(8)?]);
         }
     }
+    let mut place = None;
     if bits.flag()? {
-        bits.unsigned()?;
+        place = Some(bits.unsigned()?);
         bits.unsigned()?;
     }
     if bits.flag()? {
@@ -191,7 +247,7 @@ fn skip_usability(bits: &mut Bits) -> Option<()> {
         bits.flag()?;
     }
     bits.flag()?;
-    Some(())
+    Some(Usability { aspect, is_full, colour, place })
 }
 
 /// Parameters of the reference decoder's buffer (E.1.2).

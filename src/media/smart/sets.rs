@@ -2,7 +2,7 @@
 
 use super::NotSmart;
 use super::bits::Bits;
-use super::sequence::{HIGH, Sequence};
+use super::sequence::{HIGH, Sequence, Told};
 use super::units::{Framing, kind, kind_of};
 
 /// The parameter sets of a stream, by their numbers.
@@ -67,6 +67,14 @@ impl Sets {
         }
         let is_one = self.sequences.iter().all(|(set, _)| set.continues(first) && set.aspect == first.aspect);
         if is_one { Ok(*first) } else { Err(NotSmart::Changes) }
+    }
+
+    /// What the one unit that describes the pictures tells of them, see [`Sequence::told`].
+    pub fn told(&self) -> Option<Told> {
+        match self.sequences.as_slice() {
+            [(_, unit)] if !self.pictures.is_empty() => Sequence::told(unit),
+            _ => None,
+        }
     }
 
     /// A number that neither kind of set has, small enough for both.
