@@ -20,6 +20,9 @@ pub(super) fn classify(error: &reqwest::Error, url: &Url) -> Failure {
         return Failure::new(FailureClass::Dns, format!("the name {host} does not resolve"));
     }
     if let Some(tls) = causes(error).find_map(|cause| cause.downcast_ref::<rustls::Error>()) {
+        if is_damage(tls, error.is_connect()) {
+            return Failure::new(FailureClass::Reset, broken(&host));
+        }
         return Failure::new(FailureClass::Tls, format!("no secure connection to {host}: {}", tls_reason(tls)));
     }
     if error.is_connect() {
@@ -75,6 +78,17 @@ fn not_connected(error: &reqwest::Error, host: &str) -> Failure {
             Failure::new(FailureClass::Reset, broken(host))
         }
         None => Failure::new(FailureClass::Connect, format!("cannot connect to {host}")),
+    }
+}
+
+/// Whether bytes changed on the way: another connection may do better. The client learns of it while it waits for the
+/// response, or in the body, as it happens.
+fn is_damage(error: &rustls::Error, is_handshake: bool) -> bool {
+    match error {
+        rustls::Error::DecryptError => true,
+        // At a connection's start, the host speaks something else.
+        rustls::Error::InvalidMessage(_) => !is_handshake,
+        _ => false,
     }
 }
 
