@@ -322,8 +322,15 @@ fn a_killed_rank_loses_nothing_and_two_ranks_share_the_tars() {
 fn ten_thousand_samples_take_little_memory() {
     let tars = Tars::new();
     fs::write(tars.path("in/00000.tar"), download_like(10_000, 20_000)).unwrap();
+    let most = peak_kib(&tars, &[]);
+    assert!(most > 0 && most < 120 << 10, "{most} KiB, with 200 MB of media");
+    assert_eq!(stats(&tars.output(), "00000")["count"], 10_000);
+}
+
+/// Runs the job; KiB of memory that its rank took at most.
+fn peak_kib(tars: &Tars, options: &[&str]) -> u64 {
     let input = tars.path("in").display().to_string();
-    let mut child = tars.command(&input, &[]).stderr(Stdio::null()).spawn().unwrap();
+    let mut child = tars.command(&input, options).stderr(Stdio::null()).spawn().unwrap();
     let mut most = 0;
     while child.try_wait().unwrap().is_none() {
         let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
@@ -333,8 +340,32 @@ fn ten_thousand_samples_take_little_memory() {
         std::thread::sleep(Duration::from_millis(5));
     }
     assert_eq!(child.wait().unwrap().code(), Some(0));
-    assert!(most > 0 && most < 120 << 10, "{most} KiB, with 200 MB of media");
-    assert_eq!(stats(&tars.output(), "00000")["count"], 10_000);
+    most
+}
+
+#[test]
+fn much_metadata_takes_little_memory() {
+    let tars = Tars::new();
+    let json = format!("{{\"times\": [{}0]}}", "0.125, ".repeat(30_000));
+    let names: Vec<String> = (0..80).map(|n| format!("{n:03}.json")).collect();
+    let samples: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), json.as_bytes())).collect();
+    tars.write("00000", &samples);
+    let most = peak_kib(&tars, &["distribution.memory_budget=16MiB", "distribution.thread_count=64"]);
+    assert!(most > 0 && most < 128 << 10, "{most} KiB, with 17 MB of JSON");
+    assert_eq!(stats(&tars.output(), "00000")["successes"], 80);
+}
+
+#[test]
+fn metadata_that_would_take_gigabytes_is_its_samples_failure() {
+    let tars = Tars::new();
+    let json = format!("[{}0]", "0,".repeat(20 << 20));
+    tars.write("00000", &[("a.json", b"{}"), ("b.json", json.as_bytes()), ("c.json", b"{}")]);
+    let most = peak_kib(&tars, &[]);
+    assert!(most > 0 && most < 250 << 10, "{most} KiB, with 42 MB of JSON");
+    let stats = stats(&tars.output(), "00000");
+    assert_eq!((&stats["count"], &stats["successes"]), (&json!(3), &json!(2)));
+    let message = &tars.json("00000", "b")["error_message"];
+    assert_eq!(message, "the sample's .json in the input tar holds too many values");
 }
 
 #[test]

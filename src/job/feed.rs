@@ -12,6 +12,7 @@ use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
 
+use super::room::MetadataRoom;
 use super::tars::TarShard;
 use super::writer::{ToWriter, Written};
 use crate::cluster::{Level, Stop};
@@ -28,6 +29,8 @@ pub struct Feeder {
     pub fetcher: Fetcher,
     /// One permit per sample in flight.
     pub slots: Arc<Semaphore>,
+    /// What the metadata of all samples on their way may take.
+    pub metadata: MetadataRoom,
     /// Rows that may be finished ahead of the first unwritten one.
     pub window: u32,
     pub format: SampleFormat,
@@ -64,6 +67,9 @@ pub enum Kept {
     /// The writer has it already.
     Known,
 }
+
+/// A slot for a sample, and the room of its metadata where that takes any.
+pub type Place = (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>);
 
 /// What stopped a shard's feeding for a reason that is not its data's.
 pub type FeedResult = Result<(), FeedError>;
@@ -102,11 +108,12 @@ impl Feeder {
                 }
                 None => {}
             }
-            let Some(slot) = self.slot(row.index, &mut written).await else { break };
+            let text = tar.as_ref().map_or(0, |tar| tar.metadata_bytes(row.index));
+            let Some((slot, room)) = self.slot(row.index, text, &mut written).await else { break };
             let (this, writer, tar) = (Arc::clone(self), writer.clone(), tar.clone());
             running.spawn(async move {
                 match tar {
-                    Some(tar) => this.carry(tar, row.index, slot, writer).await,
+                    Some(tar) => this.carry(tar, row.index, (slot, room), writer).await,
                     None => this.sample(shard, row, slot, writer).await,
                 }
             });
@@ -123,8 +130,8 @@ impl Feeder {
         Ok(())
     }
 
-    /// A slot for one more sample; none when no more should start.
-    async fn slot(&self, row: u32, written: &mut watch::Receiver<Written>) -> Option<OwnedSemaphorePermit> {
+    /// A slot for one more sample, and room for so many bytes of metadata; none when no more should start.
+    async fn slot(&self, row: u32, text: u64, written: &mut watch::Receiver<Written>) -> Option<Place> {
         let room = written.wait_for(|w| w.over || row < w.next.saturating_add(self.window));
         let room = tokio::select! {
             biased;
@@ -138,7 +145,10 @@ impl Feeder {
             biased;
             () = self.stop.reached(Level::Drain) => None,
             _ = written.wait_for(|w| w.over) => None,
-            slot = Arc::clone(&self.slots).acquire_owned() => slot.ok(),
+            slot = async {
+                let slot = Arc::clone(&self.slots).acquire_owned().await.ok()?;
+                Some((slot, self.metadata.take(text).await))
+            } => slot,
         }
     }
 
@@ -181,7 +191,7 @@ impl Feeder {
             Err(FetchError::Sample(failure)) => (vec![self.failed(&key, &row, Status::FailedToDownload, failure)], 0),
             Err(error) => return Err(error.into()),
         };
-        let finished = Finished { index: row.index, outputs, bytes_received };
+        let finished = Finished { index: row.index, outputs, bytes_received, room: None };
         self.send(&writer, finished, begun.elapsed().as_secs_f64());
         Ok(())
     }

@@ -17,6 +17,7 @@ mod plan;
 mod prepare;
 mod rank;
 mod retry;
+mod room;
 #[cfg(feature = "media")]
 mod sidecars;
 mod start;

@@ -75,7 +75,7 @@ impl Committed {
         };
         // Nothing is received for it now, but the shard's count of bytes stays what it was.
         let bytes_received = outputs.iter().flat_map(|output| &output.members).map(|m| m.payload.len()).sum();
-        Some(Finished { index: row.index, outputs, bytes_received })
+        Some(Finished { index: row.index, outputs, bytes_received, room: None })
     }
 
     fn success(&self, meta: &Map<String, Value>, members: &[MemberAt]) -> OutputSample {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::feed::Feeder;
 use super::rank::{Ending, Rank, Work, slots};
+use super::room::MetadataRoom;
 use super::{JobError, plan};
 use crate::cluster::{MpiSession, Placement, Stop, open_files};
 use crate::config::{Config, IncrementalMode, InputFormat};
@@ -224,6 +225,7 @@ fn feeder(
         mill: super::mill::Mill::new(config, recipe, placement, budget.clone())?,
         fetcher: Fetcher::with_options(&config.reading, threads, placement.world, budget, scratch, options)?,
         slots: slots(threads),
+        metadata: MetadataRoom::new(config.distribution.memory_budget / 2),
         window: room.ahead,
         format: SampleFormat::new(plan.columns()),
         keys: plan.keys(),

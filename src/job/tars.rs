@@ -11,8 +11,9 @@ use serde_json::{Map, Value};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::JobError;
-use super::feed::{FeedResult, Feeder};
+use super::feed::{FeedResult, Feeder, Place};
 use super::rank::{Rank, blocking};
+use super::room::is_too_dear;
 use super::writer::ToWriter;
 use crate::ledger::Lease;
 use crate::sample::{Column, Failure, FailureClass, Payload, Row, SharedFile, Status};
@@ -114,6 +115,14 @@ impl TarShard {
         Ok(OutputSample { members: kept.collect(), meta: fields.meta, status, failure, text })
     }
 
+    /// Bytes of the sample's metadata as they stand in the tar.
+    pub fn metadata_bytes(&self, index: u32) -> u64 {
+        let sample = usize::try_from(index).ok().and_then(|at| self.samples.get(at));
+        let members = sample.iter().flat_map(|sample| &sample.members);
+        let read = members.filter(|member| ["json", "txt"].contains(&member.extension.as_str()));
+        read.map(|member| member.len).filter(|len| *len <= MAX_JSON_BYTES).sum()
+    }
+
     fn member(&self, member: &TarMember, extension: &str) -> Member {
         let payload = Payload::region(Arc::clone(&self.shared), member.offset, member.len);
         Member { extension: extension.to_owned(), payload }
@@ -125,6 +134,9 @@ impl TarShard {
             Ok(None) => return Ok(Ok(Map::new())),
             Err(failure) => return Ok(Err(failure)),
         };
+        if is_too_dear(&bytes) {
+            return Ok(Err(bad("the sample's .json in the input tar holds too many values".into())));
+        }
         let unreadable = |error| bad(format!("the sample's .json in the input tar cannot be read: {error}"));
         Ok(serde_json::from_slice(&bytes).map_err(unreadable))
     }
@@ -261,7 +273,7 @@ impl Feeder {
         &self,
         tar: Arc<TarShard>,
         index: u32,
-        slot: OwnedSemaphorePermit,
+        (slot, room): Place,
         writer: Sender<ToWriter>,
     ) -> FeedResult {
         let begun = Instant::now();
@@ -282,7 +294,7 @@ impl Feeder {
             self.failures.log(output.key(), "the input tar", failure);
         }
         let outputs = self.stored(output, slot).await?;
-        let finished = Finished { index, outputs, bytes_received: 0 };
+        let finished = Finished { index, outputs, bytes_received: 0, room };
         self.send(&writer, finished, begun.elapsed().as_secs_f64());
         Ok(())
     }

@@ -81,7 +81,7 @@ pub fn read(file: Box<dyn ReadSeek>, path: &str) -> Result<Vec<Finished>, SinkEr
         let output = output(head, members, &shared);
         match samples.last_mut().filter(|last| last.index == row) {
             Some(last) => last.outputs.push(output),
-            None => samples.push(Finished { index: row, outputs: vec![output], bytes_received: bytes }),
+            None => samples.push(Finished { index: row, outputs: vec![output], bytes_received: bytes, room: None }),
         }
     }
     Ok(samples)

@@ -1,6 +1,7 @@
 //! What the sink takes: the outputs of one input row.
 
 use serde_json::{Map, Value};
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::sample::{Column, Failure, Payload, Row, Status};
 
@@ -13,6 +14,8 @@ pub struct Finished {
     pub outputs: Vec<OutputSample>,
     /// Bytes that came over the network or from local files for it.
     pub bytes_received: u64,
+    /// Memory that its metadata takes, given back when it is written.
+    pub room: Option<OwnedSemaphorePermit>,
 }
 
 /// One output sample.

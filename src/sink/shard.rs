@@ -86,11 +86,13 @@ impl<'a> ShardWriter<'a> {
             None => (HashWriter::new(buffered(lease.create(TAR)?)), Journal::default(), None, 0),
             Some(resumed) => {
                 let tar = HashWriter::resume(buffered(resumed.tar), resumed.hasher, resumed.tar_len);
-                (tar, Journal::restore(resumed.journal), Some(resumed.journal_file), resumed.rows)
+                let journal =
+                    Journal::restore(&resumed.journal).map_err(|source| write_error(lease, JOURNAL, source))?;
+                (tar, journal, Some(resumed.journal_file), resumed.rows)
             }
         };
         let mut counts = Counts::default();
-        journal.for_each(&lease.partial(JOURNAL), |line| {
+        journal.for_each(&lease.partial(JOURNAL), |line, _| {
             counts.add(&line);
             Ok(())
         })?;
@@ -191,7 +193,7 @@ impl<'a> ShardWriter<'a> {
             None => self.context.columns.clone(),
             Some(declared) => {
                 let mut columns = Columns::new(declared);
-                self.journal.for_each(&journal, |line| {
+                self.journal.for_each(&journal, |line, _| {
                     columns.add(&line.meta);
                     Ok(())
                 })?;
@@ -202,7 +204,7 @@ impl<'a> ShardWriter<'a> {
             }
         };
         let mut sidecar = Sidecar::new(&columns, added).map_err(broken)?;
-        self.journal.for_each(&journal, |line| sidecar.push(line.meta).map_err(broken))?;
+        self.journal.for_each(&journal, |line, text| sidecar.push(line.meta, text).map_err(broken))?;
         let bytes = sidecar.finish().map_err(broken)?;
         let mut out = HashWriter::new(self.lease.create(SIDECAR)?);
         out.write_all(&bytes).map_err(|source| write_error(self.lease, SIDECAR, source))?;

@@ -13,8 +13,10 @@ use serde_json::{Map, Value};
 
 use crate::sample::{Column, ColumnKind};
 
-/// Rows per row group.
+/// Rows per row group, at most.
 const GROUP: usize = 1000;
+/// Bytes of JSON text per row group, about: read, it takes many times as much memory.
+const GROUP_TEXT: usize = 4 << 20;
 
 /// Fields that every sample has beside the table's columns.
 pub(super) const SAMPLE_FIELDS: [&str; 5] = ["key", "status", "error_message", "error_class", "yt_meta_dict"];
@@ -26,6 +28,8 @@ pub struct Sidecar {
     schema: Arc<Schema>,
     writer: ArrowWriter<Vec<u8>>,
     pending: Vec<Map<String, Value>>,
+    /// Bytes that these had as text.
+    text: usize,
 }
 
 impl Sidecar {
@@ -47,13 +51,14 @@ impl Sidecar {
             .set_created_by("clipmill".into())
             .build();
         let writer = ArrowWriter::try_new(Vec::new(), Arc::clone(&schema), Some(properties))?;
-        Ok(Self { columns, schema, writer, pending: Vec::new() })
+        Ok(Self { columns, schema, writer, pending: Vec::new(), text: 0 })
     }
 
-    /// Adds one sample's JSON.
-    pub fn push(&mut self, meta: Map<String, Value>) -> Result<(), ParquetError> {
+    /// Adds one sample's JSON, which has so many bytes as text.
+    pub fn push(&mut self, meta: Map<String, Value>, text: usize) -> Result<(), ParquetError> {
         self.pending.push(meta);
-        if self.pending.len() >= GROUP { self.write_group() } else { Ok(()) }
+        self.text += text;
+        if self.pending.len() >= GROUP || self.text >= GROUP_TEXT { self.write_group() } else { Ok(()) }
     }
 
     /// The whole file.
@@ -69,6 +74,7 @@ impl Sidecar {
         let arrays = self.columns.iter().map(|column| array(column, &self.pending)).collect();
         let batch = RecordBatch::try_new(Arc::clone(&self.schema), arrays).map_err(external)?;
         self.pending.clear();
+        self.text = 0;
         self.writer.write(&batch)?;
         self.writer.flush()
     }
@@ -145,7 +151,7 @@ mod tests {
             else {
                 unreachable!()
             };
-            sidecar.push(meta).unwrap();
+            sidecar.push(meta, 80).unwrap();
         }
         let bytes = sidecar.finish().unwrap();
         let reader = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(bytes)).unwrap().build().unwrap();
@@ -160,10 +166,22 @@ mod tests {
     }
 
     #[test]
+    fn groups_hold_only_so_much_text() {
+        let mut sidecar = Sidecar::new(&[column("text", ColumnKind::String)], &[]).unwrap();
+        for _ in 0..10 {
+            sidecar.push(Map::from_iter([("text".into(), json!("x".repeat(1 << 20)))]), 1 << 20).unwrap();
+        }
+        let bytes = bytes::Bytes::from(sidecar.finish().unwrap());
+        let reader = ParquetRecordBatchReaderBuilder::try_new(bytes).unwrap();
+        let groups = reader.metadata().row_groups().iter().map(|group| group.num_rows());
+        assert_eq!(groups.collect::<Vec<_>>(), [4, 4, 2]);
+    }
+
+    #[test]
     fn the_same_samples_are_the_same_bytes() {
         let make = || {
             let mut sidecar = Sidecar::new(&[column("url", ColumnKind::String)], &[]).unwrap();
-            sidecar.push(Map::from_iter([("url".into(), json!("http://x"))])).unwrap();
+            sidecar.push(Map::from_iter([("url".into(), json!("http://x"))]), 20).unwrap();
             sidecar.finish().unwrap()
         };
         assert_eq!(make(), make());
