@@ -23,25 +23,44 @@ pub(super) fn input_format(paths: &[String]) -> Result<Option<InputFormat>, Prob
     Ok(first.map(|(_, format)| format))
 }
 
-fn by_name(path: &str) -> Result<Option<InputFormat>, Problem> {
+/// The endings of names that say what a file holds.
+const ENDINGS: [(&str, InputFormat); 11] = [
+    (".csv", InputFormat::Csv),
+    (".tsv", InputFormat::Tsv),
+    (".txt", InputFormat::Txt),
+    (".json", InputFormat::Json),
+    (".jsonl", InputFormat::Jsonl),
+    (".ndjson", InputFormat::Jsonl),
+    (".parquet", InputFormat::Parquet),
+    (".arrow", InputFormat::Arrow),
+    (".feather", InputFormat::Arrow),
+    (".ipc", InputFormat::Arrow),
+    (".tar", InputFormat::Webdataset),
+];
+
+/// The format that a file's name tells.
+pub(super) fn named(path: &str) -> Option<InputFormat> {
     let name = path.to_ascii_lowercase();
-    let formats = [
-        (".csv", InputFormat::Csv),
-        (".tsv", InputFormat::Tsv),
-        (".txt", InputFormat::Txt),
-        (".parquet", InputFormat::Parquet),
-        (".tar", InputFormat::Webdataset),
-    ];
-    if let Some((_, format)) = formats.iter().find(|(extension, _)| name.ends_with(extension)) {
-        return Ok(Some(*format));
+    let unpacked = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst"));
+    let (_, format) = *ENDINGS.iter().find(|(ending, _)| unpacked.unwrap_or(&name).ends_with(ending))?;
+    // Inside these, bytes are packed already, and are reached from their end.
+    let is_whole = matches!(format, InputFormat::Parquet | InputFormat::Arrow | InputFormat::Webdataset);
+    if is_whole && unpacked.is_some() { None } else { Some(format) }
+}
+
+fn by_name(path: &str) -> Result<Option<InputFormat>, Problem> {
+    if let Some(format) = named(path) {
+        return Ok(Some(format));
     }
     // Read as csv, these would give rows of rubbish.
-    let others = [".json", ".jsonl", ".ndjson", ".gz", ".zst", ".bz2", ".xz", ".zip", ".tgz", ".feather", ".arrow"];
+    let name = path.to_ascii_lowercase();
+    let others = [".gz", ".zst", ".bz2", ".xz", ".zip", ".tgz", ".xlsx", ".orc", ".avro"];
     match others.iter().find(|extension| name.ends_with(*extension)) {
         Some(extension) => {
             let message = format!("`{path}`: {extension} tables are not available in this version");
-            Err(Problem::new("job.url_list", At::Nowhere, message)
-                .help("available: csv, tsv, txt, parquet, and tar (not compressed)"))
+            Err(Problem::new("job.url_list", At::Nowhere, message).help(
+                "available: csv, tsv, txt, json and jsonl (also .gz and .zst), parquet, arrow, and tar (not compressed)",
+            ))
         }
         None => Ok(None),
     }

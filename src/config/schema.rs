@@ -41,7 +41,7 @@ pub struct Job {
     pub url_list: Vec<String>,
     /// Folder that the shards are written to. `${VAR}` and a leading `~/` are expanded.
     pub output_folder: PathBuf,
-    /// Format of the tables; where it is not given, the names in `url_list` tell (`.parquet`, `.tsv`, `.txt`, `.tar`).
+    /// Format of the tables, text ones also packed by gzip or zstd; where it is not given, the names in `url_list` tell (`.jsonl`, `.csv.gz`, `.tar`).
     pub input_format: InputFormat,
     /// Format of the shards. video2dataset's default is `files`, which this version does not write.
     pub output_format: OutputFormat,
@@ -101,8 +101,14 @@ impl Default for Job {
 pub enum InputFormat {
     Txt,
     Csv,
+    #[serde(alias = "tsv.gz")]
     Tsv,
+    Json,
+    #[serde(alias = "ndjson")]
+    Jsonl,
     Parquet,
+    #[serde(alias = "feather")]
+    Arrow,
     Webdataset,
 }
 

@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 
 use super::error::{At, Problem};
 use super::tree::nearest;
-use super::{Config, IncrementalMode, InputFormat, Job, Storage, keys, subsampling, subtitles};
+use super::{Config, IncrementalMode, InputFormat, Job, Storage, infer, keys, subsampling, subtitles};
 use crate::sample::RESERVED_FIELDS;
 use crate::subsample::Recipe;
 
@@ -103,12 +103,9 @@ fn input(job: &Job, found: &mut Found) {
                 "each of its rows would be stored twice; name it once",
             );
         }
-        let named = [(".parquet", InputFormat::Parquet), (".tar", InputFormat::Webdataset)];
-        let differs = named
-            .iter()
-            .any(|(extension, format)| path.to_ascii_lowercase().ends_with(extension) != (job.input_format == *format));
-        if differs && has_table_extension(path) {
-            let format = serde_json::to_string(&job.input_format).unwrap_or_default().replace('"', "");
+        if infer::named(path).is_some_and(|named| differ(named, job.input_format)) {
+            let word = |format: InputFormat| serde_json::to_string(&format).unwrap_or_default().replace('"', "");
+            let format = word(job.input_format);
             found.add_both(
                 "job.input_format",
                 "job.url_list",
@@ -123,9 +120,10 @@ fn input(job: &Job, found: &mut Found) {
     }
 }
 
-fn has_table_extension(path: &str) -> bool {
-    let path = path.to_ascii_lowercase();
-    [".parquet", ".csv", ".tsv", ".txt", ".tar"].iter().any(|extension| path.ends_with(extension))
+/// Whether a file named as one format cannot be read as the other. Text is text, whatever it is called.
+fn differ(named: InputFormat, given: InputFormat) -> bool {
+    let is_other = |format| matches!(format, InputFormat::Parquet | InputFormat::Arrow | InputFormat::Webdataset);
+    named != given && (is_other(named) || is_other(given))
 }
 
 fn local_path(key: &str, path: &str, found: &mut Found) {

@@ -254,11 +254,12 @@ impl Planning<'_> {
             let planned = plan.inputs().get(at).map(|input| &input.fingerprint);
             let now = self.fingerprint(path, planned)?;
             let prefix_sha256 = match planned {
-                // Parquet's index stands at its end: a longer file shares no meaningful prefix.
-                Some(planned) if now.size > planned.size && self.table.format != InputFormat::Parquet => {
-                    source::ends_at_line(path, planned.size)?
-                        .then(|| source::hash_prefix(path, planned.size))
-                        .transpose()?
+                Some(planned)
+                    if now.size > planned.size
+                        && source::can_grow(path, self.table.format)?
+                        && source::ends_at_line(path, planned.size)? =>
+                {
+                    Some(source::hash_prefix(path, planned.size)?)
                 }
                 _ => None,
             };

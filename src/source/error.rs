@@ -25,6 +25,12 @@ pub enum SourceError {
     NotAFile { path: PathBuf, what: &'static str },
     #[error("{path}: the folder holds no `*.{extension}`{others}", path = path.display())]
     EmptyFolder { path: PathBuf, extension: &'static str, others: String },
+    #[error(
+        "{first} and {second}: one looks like the other, packed, and each row would be planned twice; remove one, or name \
+         the files",
+        first = first.display(), second = second.display()
+    )]
+    Twins { first: PathBuf, second: PathBuf },
     #[error("{path}: the file name is not valid UTF-8, so the plan cannot store it; rename the file", path = path.display())]
     NonUtf8Path { path: PathBuf },
     #[error(
@@ -83,6 +89,12 @@ pub enum SourceError {
     KindsDiffer { column: String, first: PathBuf, first_kind: ColumnKind, second: PathBuf, second_kind: ColumnKind },
     #[error("{path}: not a readable Parquet file, or cut short or damaged ({reason}); write or copy it again", path = path.display())]
     Parquet { path: PathBuf, reason: String },
+    #[error("{path}: the {packing}-compressed file is cut short or damaged ({reason}); write or copy it again", path = path.display())]
+    Packed { path: PathBuf, packing: &'static str, reason: String },
+    #[error("{path}: not readable JSON: {reason}", path = path.display())]
+    Json { path: PathBuf, reason: String },
+    #[error("{path}: not a readable Arrow file, or cut short or damaged ({reason}); write or copy it again", path = path.display())]
+    Arrow { path: PathBuf, reason: String },
     #[error("{path}: the file changed while it was read; start again when nothing writes to it", path = path.display())]
     Changed { path: PathBuf },
     #[error(

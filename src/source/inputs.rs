@@ -1,7 +1,7 @@
 //! `url_list` → the table files, in the order in which they are planned.
 
 use std::collections::HashMap;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::Metadata;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
@@ -15,7 +15,7 @@ use super::fingerprint::what_is;
 
 /// Expands files, folders and patterns to files.
 ///
-/// Each entry is a file; a folder, which stands for its visible `*.{format}` files (not those of its subfolders) in
+/// Each entry is a file; a folder, which stands for its visible `*.{format}` files (packed ones, too; not those of its subfolders) in
 /// byte order; or a pattern with `*`, `?`, `[…]` or `**`, which stands for the files that it matches in byte order. An
 /// entry that exists is never taken for a pattern. The order of the entries is kept.
 ///
@@ -41,13 +41,30 @@ pub fn inputs(url_list: &[String], format: InputFormat) -> Result<Vec<PathBuf>, 
     Ok(files.into_iter().map(|(path, _)| path).collect())
 }
 
-/// The extension by which a folder's tables are found.
+/// The ends of names by which a folder's tables are found.
+fn endings(format: InputFormat) -> &'static [&'static str] {
+    match format {
+        InputFormat::Txt => &[".txt", ".txt.gz", ".txt.zst"],
+        InputFormat::Csv => &[".csv", ".csv.gz", ".csv.zst"],
+        InputFormat::Tsv => &[".tsv", ".tsv.gz", ".tsv.zst"],
+        InputFormat::Json => &[".json", ".json.gz", ".json.zst"],
+        InputFormat::Jsonl => &[".jsonl", ".jsonl.gz", ".jsonl.zst", ".ndjson", ".ndjson.gz", ".ndjson.zst"],
+        InputFormat::Parquet => &[".parquet"],
+        InputFormat::Arrow => &[".arrow", ".feather", ".ipc"],
+        InputFormat::Webdataset => &[".tar"],
+    }
+}
+
+/// The format's word.
 fn extension(format: InputFormat) -> &'static str {
     match format {
         InputFormat::Txt => "txt",
         InputFormat::Csv => "csv",
         InputFormat::Tsv => "tsv",
+        InputFormat::Json => "json",
+        InputFormat::Jsonl => "jsonl",
         InputFormat::Parquet => "parquet",
+        InputFormat::Arrow => "arrow",
         InputFormat::Webdataset => "tar",
     }
 }
@@ -82,7 +99,7 @@ type Files = Vec<(PathBuf, Metadata)>;
 fn expand(entry: &str, format: InputFormat, files: &mut Files) -> Result<(), SourceError> {
     let path = Path::new(entry);
     match std::fs::metadata(path) {
-        Ok(meta) if meta.is_dir() => expand_folder(path, extension(format), files),
+        Ok(meta) if meta.is_dir() => expand_folder(path, format, files),
         Ok(meta) => push_file(path.to_owned(), meta, files),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             if entry.contains("://") {
@@ -109,7 +126,7 @@ fn push_file(path: PathBuf, meta: Metadata, files: &mut Files) -> Result<(), Sou
     Ok(())
 }
 
-fn expand_folder(folder: &Path, extension: &'static str, files: &mut Files) -> Result<(), SourceError> {
+fn expand_folder(folder: &Path, format: InputFormat, files: &mut Files) -> Result<(), SourceError> {
     let failed = |error| SourceError::io(folder, "list the folder", error);
     let mut tables = Vec::new();
     let mut others: std::collections::BTreeMap<String, usize> = Default::default();
@@ -118,8 +135,9 @@ fn expand_folder(folder: &Path, extension: &'static str, files: &mut Files) -> R
         if name.as_bytes().starts_with(b".") {
             continue;
         }
+        let is_table = endings(format).iter().any(|ending| name.as_bytes().ends_with(ending.as_bytes()));
         match Path::new(&name).extension() {
-            Some(found) if found == OsStr::new(extension) => tables.push(name),
+            Some(_) if is_table => tables.push(name),
             Some(found) => *others.entry(found.to_string_lossy().into_owned()).or_default() += 1,
             None => {}
         }
@@ -128,17 +146,34 @@ fn expand_folder(folder: &Path, extension: &'static str, files: &mut Files) -> R
         let others = others.iter().max_by_key(|(_, count)| **count);
         return Err(SourceError::EmptyFolder {
             path: folder.to_owned(),
-            extension,
+            extension: extension(format),
             others: others.map_or_else(String::new, |(ext, count)| format!(" (it holds {count} `*.{ext}`)")),
         });
     }
     tables.sort();
+    refuse_packed_twins(folder, &tables)?;
     for name in tables {
         let path = folder.join(name);
         let meta = std::fs::metadata(&path).map_err(|error| SourceError::io(&path, "read", error))?;
         push_file(path, meta, files)?;
     }
     Ok(())
+}
+
+/// A table and the same one packed would give all rows twice.
+fn refuse_packed_twins(folder: &Path, names: &[OsString]) -> Result<(), SourceError> {
+    let unpacked = |name: &OsString| {
+        let bytes = name.as_bytes();
+        bytes
+            .strip_suffix(b".gz")
+            .or_else(|| bytes.strip_suffix(b".zst"))
+            .map(|name| OsStr::from_bytes(name).to_owned())
+    };
+    let twin = names.iter().find_map(|name| unpacked(name).filter(|other| names.binary_search(other).is_ok()));
+    match twin.and_then(|first| names.iter().find(|name| unpacked(name).as_ref() == Some(&first)).zip(Some(first))) {
+        Some((second, first)) => Err(SourceError::Twins { first: folder.join(first), second: folder.join(second) }),
+        None => Ok(()),
+    }
 }
 
 fn expand_pattern(pattern: &str, files: &mut Files) -> Result<(), SourceError> {

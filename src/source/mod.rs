@@ -1,12 +1,12 @@
-//! Tables to rows: txt, csv, tsv and parquet, streamed in constant memory.
+//! Tables to rows: txt, csv, tsv, json, parquet and Arrow, streamed in constant memory.
 //!
 //! A table is *pushed*: [`read`] calls a sink once per row with borrowed cells, so that a row costs no allocation. What
 //! is wrong with one row travels with that row ([`RowRef::problem`]); what is wrong with the whole file is a
 //! [`SourceError`].
 //!
 //! ```text
-//! inputs ─► files ─► read ─► text/ (blocks ─► records or lines) ─┐
-//!                        └─► columnar/ (parquet)   ──────────────┴─► RowRef ─► sink
+//! inputs ─► files ─► read ─► text/ (blocks ─► records, lines or objects) ─┐
+//!                        └─► columnar/ (parquet, Arrow) ──────────────────┴─► RowRef ─► sink
 //! ```
 //!
 //! A further format is one more reader beside these, and one more arm in [`read_from`] and [`kinds`].
@@ -94,8 +94,10 @@ pub fn read_from<E>(
     spec.check()?;
     let before = fingerprint_quick(path)?;
     let read = match spec.format {
-        InputFormat::Txt | InputFormat::Csv | InputFormat::Tsv => text::read(path, spec, options, sink)?,
-        InputFormat::Parquet => columnar::read(path, spec, options, sink)?,
+        InputFormat::Txt | InputFormat::Csv | InputFormat::Tsv | InputFormat::Json | InputFormat::Jsonl => {
+            text::read(path, spec, options, sink)?
+        }
+        InputFormat::Parquet | InputFormat::Arrow => columnar::read(path, spec, options, sink)?,
         InputFormat::Webdataset => return Err(SourceError::NotATable { path: path.to_owned() }.into()),
     };
     let after = fingerprint_quick(path)?;
@@ -117,8 +119,10 @@ pub fn read_from<E>(
 pub fn kinds(path: &Path, spec: &TableSpec) -> Result<Vec<Option<ColumnKind>>, SourceError> {
     spec.check()?;
     match spec.format {
-        InputFormat::Txt | InputFormat::Csv | InputFormat::Tsv => text::check_header(path, spec)?,
-        InputFormat::Parquet => return columnar::kinds(path, spec),
+        InputFormat::Txt | InputFormat::Csv | InputFormat::Tsv | InputFormat::Json | InputFormat::Jsonl => {
+            text::check_header(path, spec)?
+        }
+        InputFormat::Parquet | InputFormat::Arrow => return columnar::kinds(path, spec),
         InputFormat::Webdataset => return Err(SourceError::NotATable { path: path.to_owned() }),
     }
     Ok(columns(spec).iter().map(|column| column.fixed).collect())
@@ -153,6 +157,18 @@ pub fn common_kinds<P: AsRef<Path>>(paths: &[P], spec: &TableSpec) -> Result<Vec
         }
     }
     Ok(agreed.into_iter().map(|slot| slot.map(|(kind, _)| kind)).collect())
+}
+
+/// Whether a file that grew may begin with what was planned of it. The index of a Parquet or an Arrow file stands at its
+/// end, and packed bytes tell nothing of lines.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn can_grow(path: &Path, format: InputFormat) -> Result<bool, SourceError> {
+    match format {
+        InputFormat::Txt | InputFormat::Csv | InputFormat::Tsv | InputFormat::Jsonl => Ok(!text::is_packed(path)?),
+        InputFormat::Json | InputFormat::Parquet | InputFormat::Arrow | InputFormat::Webdataset => Ok(false),
+    }
 }
 
 /// What a format's reader reports.

@@ -189,6 +189,14 @@ fn the_tables_name_tells_the_format_unless_it_is_given() {
     assert_eq!(format("[a.tsv, b.tsv]"), InputFormat::Tsv);
     assert_eq!(format("a.txt"), InputFormat::Txt);
     assert_eq!(format("a.csv"), InputFormat::Csv);
+    assert_eq!(format("[a.csv.gz, b.CSV.zst]"), InputFormat::Csv);
+    assert_eq!(format("[a.jsonl, b.ndjson.gz]"), InputFormat::Jsonl);
+    assert_eq!(format("a.json"), InputFormat::Json);
+    assert_eq!(format("[a.arrow, b.feather]"), InputFormat::Arrow);
+    for old in ["tsv.gz", "tsv"] {
+        let given = loaded(&format!("job: {{url_list: folder, input_format: {old}}}"), &[]);
+        assert_eq!(given.job.input_format, InputFormat::Tsv);
+    }
     assert_eq!(format("folder"), InputFormat::Csv);
     let given = loaded("job: {url_list: a.txt, input_format: csv}", &[]);
     assert_eq!(given.job.input_format, InputFormat::Csv);

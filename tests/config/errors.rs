@@ -126,12 +126,12 @@ fn words_that_do_not_exist() {
       |                         ^^^^^^^^^^^^
       = help: did you mean `retry_failed`? available: `incremental`, `overwrite`, `extend`, `retry_failed`
     ");
-    insta::assert_snapshot!(refused("job: {input_format: webdatasets}", &[]), @r"
+    insta::assert_snapshot!(refused("job: {input_format: webdatasets}", &[]), @"
     job.yaml:1:21: job.input_format: `webdatasets` is not available
       |
     1 | job: {input_format: webdatasets}
       |                     ^^^^^^^^^^^
-      = help: did you mean `webdataset`? available: `txt`, `csv`, `tsv`, `parquet`, `webdataset`
+      = help: did you mean `webdataset`? available: `txt`, `txt.gz`, `txt.zst`, `csv`, `csv.gz`, `csv.zst`, `tsv`, `tsv.gz`, `tsv.zst`, `json`, `json.gz`, `json.zst`, `jsonl`, `jsonl.gz`, `jsonl.zst`, `ndjson`, `parquet`, `arrow`, `feather`, `webdataset`
     ");
     insta::assert_snapshot!(refused_briefly("job: {input_format: [csv]}", &[]), @"job.yaml:1:21: job.input_format: expected one word, found a list");
 }
@@ -328,12 +328,12 @@ reading: {contact: \"a\\nb\"}
 
 #[test]
 fn formats_to_come_are_not_read_as_csv() {
-    insta::assert_snapshot!(refused("job: {url_list: a.jsonl}", &[]), @r"
-    job.yaml:1:17: job.url_list: `a.jsonl`: .jsonl tables are not available in this version
+    insta::assert_snapshot!(refused("job: {url_list: a.jsonl.bz2}", &[]), @"
+    job.yaml:1:17: job.url_list: `a.jsonl.bz2`: .bz2 tables are not available in this version
       |
-    1 | job: {url_list: a.jsonl}
-      |                 ^^^^^^^
-      = help: available: csv, tsv, txt, parquet, and tar (not compressed)
+    1 | job: {url_list: a.jsonl.bz2}
+      |                 ^^^^^^^^^^^
+      = help: available: csv, tsv, txt, json and jsonl (also .gz and .zst), parquet, arrow, and tar (not compressed)
     ");
 }
 

@@ -26,6 +26,22 @@ fn folder() -> tempfile::TempDir {
 }
 
 #[test]
+fn packed_tables_of_a_folder_count_but_not_beside_themselves() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["b.csv.gz", "a.csv", "c.csv.zst", "d.tsv.gz", "e.gz"] {
+        std::fs::write(folder.path().join(name), "url\nu\n").unwrap();
+    }
+    assert_eq!(names(folder.path(), &[""]).unwrap(), ["a.csv", "b.csv.gz", "c.csv.zst"]);
+    std::fs::write(folder.path().join("c.csv"), "url\nu\n").unwrap();
+    let error = names(folder.path(), &[""]).unwrap_err();
+    assert!(
+        matches!(&error, SourceError::Twins { first, second } if first.ends_with("c.csv") && second.ends_with("c.csv.zst")),
+        "{error}"
+    );
+    assert_eq!(names(folder.path(), &["c.csv", "c.csv.zst"]).unwrap().len(), 2, "files that are named are taken");
+}
+
+#[test]
 fn files_folders_and_patterns() {
     let folder = folder();
     let names = |list: &[&str]| names(folder.path(), list).unwrap();

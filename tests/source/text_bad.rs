@@ -215,7 +215,6 @@ fn bytes_that_are_no_utf8_table() {
         (vec![0; 100_000], "filled with NUL bytes"),
         (hole, "partly overwritten with NUL bytes"),
         (b"PAR1\x15\x04".to_vec(), "is Parquet; set `input_format: parquet`"),
-        (b"\x1F\x8B\x08\0\0".to_vec(), "gzip-compressed; unpack"),
         (b"PK\x03\x04...".to_vec(), "spreadsheet"),
     ] {
         for spec in [with_caption(Csv), spec(Txt)] {

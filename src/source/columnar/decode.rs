@@ -135,8 +135,16 @@ fn rows_per_batch(metadata: &ParquetMetaData, mask: &ProjectionMask) -> usize {
 
 /// Runs `work` on bytes that may be hostile: a panic of the decoder becomes an error of the file.
 fn guarded<T>(path: &Path, work: impl FnOnce() -> Result<T, SourceError>) -> Result<T, SourceError> {
+    panic_free(work, |reason| damaged(path, reason))
+}
+
+/// The same for any decoder.
+pub fn panic_free<T>(
+    work: impl FnOnce() -> Result<T, SourceError>,
+    damaged: impl FnOnce(&str) -> SourceError,
+) -> Result<T, SourceError> {
     // Nothing that `work` touches is used after a panic.
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(damaged(path, panic_text(panic.as_ref()))))
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(damaged(panic_text(panic.as_ref()))))
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> &str {

@@ -1,6 +1,7 @@
-//! Parquet: needed columns only, a few megabytes of rows at a time.
+//! Parquet: needed columns only, a few megabytes of rows at a time. Arrow: needed columns, a record batch at a time.
 
 mod decode;
+mod ipc;
 mod schema;
 mod values;
 
@@ -9,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow_array::RecordBatch;
 
+use crate::config::InputFormat;
 use crate::sample::{Cell, ColumnKind};
 
 use super::cells::{Place, Problem, recycle};
@@ -30,38 +32,44 @@ struct Needed {
 
 /// The kinds of the plan's columns, from the file's schema.
 pub fn kinds(path: &Path, spec: &TableSpec) -> Result<Vec<Option<ColumnKind>>, SourceError> {
-    let table = decode::open(path, spec)?;
-    Ok(table.needed.iter().map(|needed| needed.column.fixed.or(needed.kind)).collect())
+    let needed = match spec.format {
+        InputFormat::Arrow => ipc::open(path, spec)?.needed,
+        _ => decode::open(path, spec)?.needed,
+    };
+    Ok(needed.iter().map(|needed| needed.column.fixed.or(needed.kind)).collect())
 }
 
-/// Reads a Parquet file. Decoding and hashing have a thread each.
+/// Reads a Parquet or an Arrow file, which is hashed by a thread of its own.
 pub fn read<E>(
     path: &Path,
     spec: &TableSpec,
     options: ReadOptions,
     sink: &mut dyn FnMut(RowRef<'_>) -> Result<(), E>,
 ) -> Result<Read, ReadError<E>> {
-    let table = decode::open(path, spec)?;
-    let total = table.rows;
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let hash = options.hash.then(|| scope.spawn(|| hash_file_until(path, &stop)));
-        let pushed = push_rows(table, options.skip_rows, sink);
+        let pushed = match spec.format {
+            InputFormat::Arrow => push_arrow(path, spec, options.skip_rows, sink),
+            _ => push_parquet(path, spec, options.skip_rows, sink),
+        };
         if pushed.is_err() {
             stop.store(true, Ordering::Relaxed);
         }
         let hash = hash.map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-        pushed?;
-        Ok(Read { rows: total, sha256: hash.transpose()? })
+        Ok(Read { rows: pushed?, sha256: hash.transpose()? })
     })
 }
 
-fn push_rows<E>(
-    table: decode::Table<'_>,
+/// Pushes all rows but the first ones; returns the number of all.
+fn push_parquet<E>(
+    path: &Path,
+    spec: &TableSpec,
     skip_rows: u64,
     sink: &mut dyn FnMut(RowRef<'_>) -> Result<(), E>,
-) -> Result<(), ReadError<E>> {
-    let (path, total, needed) = (table.path, table.rows, table.needed.clone());
+) -> Result<u64, ReadError<E>> {
+    let table = decode::open(path, spec)?;
+    let (total, needed) = (table.rows, table.needed.clone());
     let mut row = skip_rows;
     decode::batches(table, skip_rows, |batch| {
         let first = row;
@@ -72,7 +80,27 @@ fn push_rows<E>(
         let reason = format!("{row} rows where its footer says {total}");
         return Err(SourceError::Parquet { path: path.to_owned(), reason }.into());
     }
-    Ok(())
+    Ok(total)
+}
+
+/// As [`push_parquet`]. Batches end where their writer ended them.
+fn push_arrow<E>(
+    path: &Path,
+    spec: &TableSpec,
+    skip_rows: u64,
+    sink: &mut dyn FnMut(RowRef<'_>) -> Result<(), E>,
+) -> Result<u64, ReadError<E>> {
+    let table = ipc::open(path, spec)?;
+    let needed = table.needed.clone();
+    let mut row = 0;
+    ipc::batches(table, |batch| {
+        let first = row;
+        row += batch.num_rows() as u64;
+        let skipped = skip_rows.saturating_sub(first).min(batch.num_rows() as u64);
+        let left = batch.slice(skipped as usize, batch.num_rows() - skipped as usize);
+        push_batch(path, &needed, &left, first + skipped, sink)
+    })?;
+    Ok(row)
 }
 
 /// Pushes the rows of a batch, whose first row has the 0-based number `first` in its file.

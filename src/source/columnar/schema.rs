@@ -107,6 +107,7 @@ fn kind(found: &DataType) -> Option<Kind> {
         | Decimal256(precision, scale) => decimal_kind(*precision, *scale),
         Utf8 | LargeUtf8 | Utf8View | Binary | LargeBinary | BinaryView | FixedSizeBinary(_) => ColumnKind::String,
         Date32 | Date64 | Time32(_) | Time64(_) | Timestamp(..) => ColumnKind::String,
+        Dictionary(_, values) => return kind(values),
         List(item) | LargeList(item) | FixedSizeList(item, _) => {
             kind(item.data_type())?;
             ColumnKind::Json

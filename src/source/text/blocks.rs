@@ -1,15 +1,13 @@
-//! A file's bytes, read ahead and hashed by a second thread.
+//! A file's bytes, read ahead, unpacked and hashed by a second thread.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 
-use sha2::{Digest, Sha256};
-
 use super::super::SourceError;
+use super::packed::Unpacked;
 use super::sniff;
-use crate::sample::hex;
 
 const BLOCK_BYTES: usize = 1 << 20;
 /// Blocks that wait between the two threads.
@@ -74,53 +72,49 @@ pub fn stream<T, E: From<SourceError>>(
     consume: impl FnOnce(&mut Blocks) -> Result<T, E>,
 ) -> Result<(T, Option<String>), E> {
     let file = File::open(path).map_err(|error| SourceError::io(path, "open", error))?;
+    let bytes = Unpacked::new(file, hash).map_err(|error| SourceError::io(path, "read", error))?;
     let (to_consumer, filled) = sync_channel(READ_AHEAD);
     let (empty, from_consumer) = channel();
     std::thread::scope(|scope| {
-        let hasher = hash.then(Sha256::new);
-        let reader = scope.spawn(move || read_ahead(file, path, hasher, &to_consumer, &from_consumer));
+        let reader = scope.spawn(move || read_ahead(bytes, path, &to_consumer, &from_consumer));
         // Moved into this closure, so that an early return closes the channels and the reader stops.
         let mut blocks = Blocks { filled, empty, current: Block { bytes: Vec::new(), len: 0 }, start: 0 };
         let value = consume(&mut blocks)?;
         drop(blocks);
         let digest = reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        Ok((value, digest))
+        Ok((value, digest?))
     })
 }
 
-/// The second thread: sends the file's blocks until its end, an error, or nobody wants more.
+/// The second thread: sends the file's blocks until its end, an error, or nobody wants more. Returns the file's hash.
 fn read_ahead(
-    mut file: File,
+    mut file: Unpacked,
     path: &Path,
-    mut hasher: Option<Sha256>,
     filled: &SyncSender<Result<Block, SourceError>>,
     empty: &Receiver<Vec<u8>>,
-) -> Option<String> {
+) -> Result<Option<String>, SourceError> {
     let mut offset = 0;
     loop {
         let mut bytes = empty.try_recv().unwrap_or_else(|_| vec![0; BLOCK_BYTES]);
         let len = match read_full(&mut file, &mut bytes) {
-            Ok(0) => return hasher.map(|hasher| hex(&hasher.finalize())),
+            Ok(0) => return file.finish().map_err(|error| SourceError::io(path, "read", error)),
             Ok(len) => len,
             Err(error) => {
-                let _ = filled.send(Err(SourceError::io(path, "read", error)));
-                return None;
+                let _ = filled.send(Err(file.failed(path, error)));
+                return Ok(None);
             }
         };
         let data = bytes.get(..len).unwrap_or_default();
-        if let Some(hasher) = &mut hasher {
-            hasher.update(data);
-        }
         let checked = if offset == 0 { Ok(()) } else { sniff::refuse_hole(path, data) };
         offset += len;
         if filled.send(checked.map(|()| Block { bytes, len })).is_err() {
-            return None;
+            return Ok(None);
         }
     }
 }
 
 /// Fills the buffer as far as the file goes.
-fn read_full(file: &mut File, buffer: &mut [u8]) -> std::io::Result<usize> {
+fn read_full(file: &mut Unpacked, buffer: &mut [u8]) -> std::io::Result<usize> {
     let mut len = 0;
     while let Some(rest) = buffer.get_mut(len..).filter(|rest| !rest.is_empty()) {
         match file.read(rest) {

@@ -20,7 +20,7 @@ pub fn read<E>(
     };
     let mut scratch = String::new();
     let mut rows = 0;
-    each_line(blocks, |line, raw| {
+    each_line(blocks, KEPT_BYTES, |line, raw| {
         if raw.trim_ascii().is_empty() {
             return Ok(());
         }
@@ -35,9 +35,10 @@ pub fn read<E>(
     Ok(rows)
 }
 
-/// Calls `each` with the 1-based number and the first bytes of each line. A line ends with LF, CRLF or CR.
-fn each_line<E: From<SourceError>>(
+/// Calls `each` with the 1-based number and the first bytes of each line: `kept` of them, or some more. A line ends with LF, CRLF or CR.
+pub fn each_line<E: From<SourceError>>(
     blocks: &mut Blocks,
+    kept: usize,
     mut each: impl FnMut(u64, &[u8]) -> Result<(), E>,
 ) -> Result<(), E> {
     let mut line = 1;
@@ -62,7 +63,7 @@ fn each_line<E: From<SourceError>>(
         if end.is_some() && begun.is_empty() {
             each(line, part)?;
         } else {
-            begun.extend_from_slice(part.get(..KEPT_BYTES.saturating_sub(begun.len())).unwrap_or(part));
+            begun.extend_from_slice(part.get(..kept.saturating_sub(begun.len())).unwrap_or(part));
             if end.is_some() {
                 each(line, &begun)?;
                 begun.clear();

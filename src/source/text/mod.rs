@@ -1,8 +1,10 @@
-//! Text tables: csv, tsv, txt.
+//! Text tables: csv, tsv, txt, json; as they are, or packed by gzip or zstd.
 
 mod blocks;
 mod delimited;
 mod lines;
+mod objects;
+mod packed;
 mod quotes;
 mod records;
 mod sniff;
@@ -13,6 +15,7 @@ use crate::config::InputFormat;
 
 use super::{Read, ReadError, ReadOptions, RowRef, SourceError, TableSpec};
 
+pub use packed::is_packed;
 pub use records::MAX_RECORD_BYTES;
 
 /// Reads a text table.
@@ -26,6 +29,7 @@ pub fn read<E>(
         sniff::skip_bom(path, blocks)?;
         match spec.format {
             InputFormat::Txt => lines::read(blocks, spec, options.skip_rows, sink),
+            InputFormat::Json | InputFormat::Jsonl => objects::read(path, blocks, spec, options.skip_rows, sink),
             _ => delimited::read(path, blocks, spec, options.skip_rows, sink),
         }
     })?;
@@ -36,7 +40,11 @@ pub fn read<E>(
 pub fn check_header(path: &Path, spec: &TableSpec) -> Result<(), SourceError> {
     let (found, _) = blocks::stream(path, false, |blocks| {
         sniff::skip_bom(path, blocks)?;
-        if spec.format == InputFormat::Txt { Ok(()) } else { delimited::check_header(path, blocks, spec) }
+        match spec.format {
+            InputFormat::Txt => Ok(()),
+            InputFormat::Json | InputFormat::Jsonl => objects::check_header(path, blocks, spec),
+            _ => delimited::check_header(path, blocks, spec),
+        }
     })?;
     Ok(found)
 }
