@@ -17,8 +17,7 @@ pub enum Order {
     Scattered = 2,
 }
 
-type Launch =
-    unsafe extern "C" fn(*const c_char, *const u32, *const u32, u32, *mut *mut c_void, order: c_int) -> c_int;
+type Launch = unsafe extern "C" fn(*const c_char, *const u32, *const u32, u32, *mut *mut c_void, order: c_int) -> c_int;
 
 /// The arguments of a launch, in order.
 #[derive(Default)]
