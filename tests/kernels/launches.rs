@@ -53,7 +53,7 @@ pub fn farneback(
     let mut steps: Vec<Step> = Vec::new();
     for level in plan.levels.iter().rev() {
         let pixels = level.width * level.height;
-        let image = shrink(level, (width, height, stride), &frames, count, order);
+        let image = shrink(level, level.tile(), (width, height, stride), &frames, count, order);
         let quad = Buffer::filled([f32::NAN; 4], pixels * count);
         let mixed = Buffer::filled(f32::NAN, pixels * count);
         expand(&plan, level, &image, (&quad, &mixed), count, order);
@@ -70,14 +70,15 @@ pub fn farneback(
     steps
 }
 
-fn shrink(
+/// `tile`: how many pixels of a row a block makes, and how many columns it needs for that.
+pub fn shrink(
     level: &PlanLevel,
+    (tile, span): (usize, usize),
     (width, height, stride): (usize, usize, usize),
     frames: &Buffer<u8>,
     count: usize,
     order: Order,
 ) -> Buffer<f32> {
-    let (tile, span) = level.tile();
     let image = Buffer::filled(f32::NAN, level.width * level.height * count);
     let (columns, rows) = (Table::new(&level.columns), Table::new(&level.rows));
     let args = Args::new()
