@@ -121,6 +121,33 @@ fn windows_are_means_and_their_solutions() {
     }
 }
 
+/// The flow of a frame whose equations are everywhere the same, in a box of 3 × 3.
+fn of_equations(equations: [f32; 5], (width, height): (usize, usize)) -> Vec<[f32; 2]> {
+    let window = Plan::new(&FarnebackParams { winsize: 3, ..Default::default() }, width, height).unwrap().window;
+    let pixels = width * height;
+    let equations: Vec<f32> = equations.iter().flat_map(|value| vec![*value; pixels]).collect();
+    let (equations, sums) = (Buffer::of(&equations), Buffer::filled(f32::NAN, 5 * pixels));
+    let flow = Buffer::filled([f32::NAN; 2], pixels);
+    average(&window, (width, height, 1), &equations, &sums, &flow, Order::Forward);
+    flow.read()
+}
+
+#[test]
+fn a_determinant_that_rounding_made_negative_counts_as_none() {
+    // yy × xx − xy² is below 0, as rounding may leave it.
+    let [[dx, dy]] = of_equations([1e4, 1.0001e4, 1e4, 3.0, 4.0], (1, 1))[..] else { panic!("one pixel") };
+    let (want_x, want_y) = ((1e4 * 4.0 - 1.0001e4 * 3.0) / 1e-3, (1e4 * 3.0 - 1.0001e4 * 4.0) / 1e-3);
+    for (got, want) in [(dx, want_x), (dy, want_y)] {
+        assert_eq!(got, f32::clamp(want, -1_048_576.0, 1_048_576.0));
+    }
+}
+
+#[test]
+fn sums_that_overflow_are_no_movement() {
+    let flow = of_equations([f32::MAX / 4.0; 5], (5, 4));
+    assert!(flow.iter().all(|pair| *pair == [0.0, 0.0]), "{flow:?}");
+}
+
 /// What a GPU's memory may hold.
 const STRANGE: [f32; 6] = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX, f32::MIN, 1.0e-42];
 
