@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 use std::process::Command;
 
 use super::host::repository;
+use super::manual;
 use super::ptx::modules;
 
 const ARCHITECTURES: [u32; 3] = [70, 80, 90];
-const BEGIN: &str = "<!-- resources: begin -->\n";
-const END: &str = "<!-- resources: end -->";
 
 /// What one kernel takes, on one architecture.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -109,17 +108,7 @@ fn every_architecture_takes_every_kernel_without_spills() {
     }
 }
 
-/// `UPDATE_KERNELS=1` writes the table.
 #[test]
 fn the_manual_has_the_assemblers_figures() {
-    let file = repository().join("doc/gpu.md");
-    let text = std::fs::read_to_string(&file).unwrap();
-    let (before, rest) = text.split_once(BEGIN).expect("doc/gpu.md has a place for the table");
-    let (kept, after) = rest.split_once(END).expect("doc/gpu.md has an end of the table");
-    let table = table(&report());
-    if std::env::var_os("UPDATE_KERNELS").is_some() {
-        std::fs::write(&file, format!("{before}{BEGIN}{table}{END}{after}")).unwrap();
-    } else {
-        assert_eq!(kept, table, "run UPDATE_KERNELS=1 cargo test --test kernels the_manual");
-    }
+    manual::holds("resources", &table(&report()));
 }
