@@ -76,7 +76,7 @@ fn threads(resources: Resources, architecture: u32, kernel: &str) -> u32 {
     let warps = block / 32;
     let by_registers = 65536 / (resources.registers * 32).next_multiple_of(256) / warps;
     let shared = (resources.shared + dynamic).next_multiple_of(unit) + system;
-    let by_shared = if shared == 0 { 32 } else { room / shared };
+    let by_shared = u32::checked_div(room, shared).unwrap_or(32);
     block * by_registers.min(by_shared).min(32).min(2048 / block)
 }
 

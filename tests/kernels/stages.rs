@@ -153,7 +153,8 @@ const STRANGE: [f32; 6] = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX,
 
 fn strange<const N: usize>(len: usize, seed: u32) -> Vec<[f32; N]> {
     let mut noise = random(seed);
-    let mut number = || if noise() % 2 == 0 { STRANGE[noise() as usize % 6] } else { noise() as f32 / 1e4 - 800.0 };
+    let mut number =
+        || if noise().is_multiple_of(2) { STRANGE[noise() as usize % 6] } else { noise() as f32 / 1e4 - 800.0 };
     (0..len).map(|_| std::array::from_fn(|_| number())).collect()
 }
 
