@@ -10,10 +10,11 @@ mod plan;
 mod run;
 mod status;
 mod verify;
+mod video2dataset;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 pub use common::Exit;
 
@@ -44,6 +45,9 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     /// Check, show or describe the configuration
     Config(config::ConfigArgs),
+    /// video2dataset's command line: the same flags, as a run
+    #[command(name = "video2dataset")]
+    Video2dataset(video2dataset::OldArgs),
 }
 
 /// Runs the command line of this process.
@@ -64,6 +68,14 @@ pub fn main() -> ExitCode {
         Command::Inspect(args) => inspect::run(args),
         Command::Doctor(args) => doctor::run(args),
         Command::Config(args) => config::run(&args),
+        Command::Video2dataset(args) => video2dataset::run(args, || help_of("video2dataset")),
     };
     exit.into()
+}
+
+/// The help of a command that does not leave `--help` to clap.
+fn help_of(command: &str) -> String {
+    let mut cli = Cli::command();
+    cli.build();
+    cli.find_subcommand_mut(command).map_or_else(String::new, |command| command.render_help().to_string())
 }

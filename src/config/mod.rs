@@ -35,6 +35,7 @@ pub use schema::{
     Config, Distribution, IncrementalMode, InputFormat, Job, MpiMode, OutputFormat, Reading, Storage, YtArgs,
     YtMetadataArgs,
 };
+pub(crate) use tree::nearest;
 
 /// The JSON Schema (draft 2020-12) of a configuration file, with descriptions, defaults and ranges.
 pub fn schema() -> serde_json::Value {
