@@ -23,6 +23,7 @@ mod show;
 mod subsampling;
 mod subtitles;
 mod syntax;
+mod telemetry;
 mod tree;
 mod validate;
 
@@ -35,6 +36,7 @@ pub use schema::{
     Config, Distribution, IncrementalMode, InputFormat, Job, MpiMode, OutputFormat, Reading, Storage, YtArgs,
     YtMetadataArgs,
 };
+pub use telemetry::Telemetry;
 pub(crate) use tree::nearest;
 
 /// The JSON Schema (draft 2020-12) of a configuration file, with descriptions, defaults and ranges.

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Limits;
 use super::forms::{OneOrMany, Size, one_or_many, size};
+use super::{Limits, Telemetry};
 use crate::subsample::Encoding;
 
 /// The whole configuration of a job.
@@ -29,6 +29,8 @@ pub struct Config {
     pub encoding: Encoding,
     /// What one sample may cost.
     pub limits: Limits,
+    /// What the job tells monitoring and trackers.
+    pub telemetry: Telemetry,
 }
 
 /// Input and output of the job.

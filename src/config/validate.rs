@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 
 use super::error::{At, Problem};
 use super::tree::nearest;
-use super::{Config, IncrementalMode, InputFormat, Job, Storage, keys, subsampling, subtitles};
+use super::{Config, IncrementalMode, InputFormat, Job, Storage, keys, subsampling, subtitles, telemetry};
 use crate::sample::RESERVED_FIELDS;
 use crate::subsample::Recipe;
 
@@ -23,6 +23,7 @@ pub(super) fn problems(config: &Config) -> Vec<Problem> {
     encode_formats(config, &mut found);
     tars(&config.job, &mut found);
     not_here_yet(config, &mut found);
+    telemetry::check(&config.telemetry, &mut found);
     times(config, &mut found);
     found.0
 }
@@ -128,7 +129,7 @@ fn has_table_extension(path: &str) -> bool {
     [".parquet", ".csv", ".tsv", ".txt", ".tar"].iter().any(|extension| path.ends_with(extension))
 }
 
-fn local_path(key: &str, path: &str, found: &mut Found) {
+pub(super) fn local_path(key: &str, path: &str, found: &mut Found) {
     if path.is_empty() {
         found.add(key, "the path is empty", "give a path, or leave the key out");
     } else if path.contains('\0') {

@@ -78,6 +78,7 @@ pub fn run(job: RankJob, mut session: Option<&mut MpiSession>) -> Result<Ending,
     let speaks = job.placement.rank == 0;
     let count: Option<JobCount> = speaks.then(|| committed_counter(Arc::clone(&storage)));
     let reporter = Reporter::start(Arc::clone(&progress), &job.bars, rows, shards, count);
+    let watch = super::watch::start(&config, &job.placement, &plan, &storage, &progress);
     let rank = Rank {
         feeder: Arc::new(feeder(&config, &recipe, &job.placement, &plan, &job.stop, &progress)?),
         context: Arc::new(context(&config, &recipe, &job.placement, &plan)),
@@ -98,6 +99,7 @@ pub fn run(job: RankJob, mut session: Option<&mut MpiSession>) -> Result<Ending,
     // Transfers that were given up must not hold the process.
     runtime.shutdown_timeout(Duration::from_secs(1));
     drop(reporter);
+    super::watch::finish(watch, &ending);
     let ending = ending?;
     if speaks { super::summary::close(&rank.work, ending) } else { Ok(ending) }
 }

@@ -52,7 +52,7 @@ fn all_unknown_keys_are_named_at_once() {
       |
     5 | zzzzzz: 1
       | ^^^^^^
-      = help: known keys here: job, subsampling, reading, storage, distribution, encoding, limits
+      = help: known keys here: job, subsampling, reading, storage, distribution, encoding, limits, telemetry
     ");
 }
 
@@ -358,7 +358,7 @@ fn broken_yaml() {
       |
     1 | - job
       | ^
-      = help: sections: job, subsampling, reading, storage, distribution, encoding, limits
+      = help: sections: job, subsampling, reading, storage, distribution, encoding, limits, telemetry
     ");
     insta::assert_snapshot!(refused("job: {}\n---\njob: {}\n", &[]), @r"
     job.yaml:3:1: a second YAML document begins
