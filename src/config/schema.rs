@@ -66,9 +66,9 @@ pub struct Job {
     pub max_shard_retry: u32,
     /// Node-local scratch; null: `SLURM_TMPDIR`, `TMPDIR`, `/tmp`, in this order. `${VAR}` and `~/` are expanded.
     pub tmp_dir: Option<PathBuf>,
-    /// Must be false: this version does not log to Weights & Biases.
+    /// Log to Weights & Biases, with the package `wandb` of a Python on this machine (`telemetry.wandb_python`).
     pub enable_wandb: bool,
-    /// Weights & Biases project; unused in this version.
+    /// Weights & Biases project.
     pub wandb_project: String,
     /// Exit code 3 when a larger share of the samples failed.
     #[schemars(range(min = 0, max = 1))]

@@ -278,12 +278,8 @@ fn tars(job: &Job, found: &mut Found) {
 fn not_here_yet(config: &Config, found: &mut Found) {
     let job = &config.job;
     stage(config, found);
-    if job.enable_wandb {
-        found.add(
-            "job.enable_wandb",
-            "not available in this version",
-            "set it to false; the numbers stand in each shard's `_stats.json`",
-        );
+    if job.enable_wandb && job.wandb_project.is_empty() {
+        found.add("job.wandb_project", "is empty", "name the project");
     }
     if config.reading.sampler.is_some() {
         found.add(
