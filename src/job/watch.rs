@@ -19,7 +19,7 @@ use crate::telemetry::{
 };
 
 /// Time for the last words of a job that is done, which a tracker may have to upload.
-const PATIENCE: Duration = Duration::from_secs(40);
+const PATIENCE: Duration = Duration::from_secs(70);
 /// The same of one that has to be gone.
 const DRAIN_PATIENCE: Duration = Duration::from_secs(5);
 

@@ -203,12 +203,6 @@ distribution: {distributor: pyspark}
       |          ^^^^^^^^^^^^
       = help: add `OpticalFlowSubsampler: {args: {}}` to subsampling, or leave the stage out
 
-    job.yaml:5:17: job.enable_wandb: not available in this version
-      |
-    5 |   enable_wandb: yes
-      |                 ^^^
-      = help: set it to false; the numbers stand in each shard's `_stats.json`
-
     job.yaml:7:20: reading.sampler: custom samplers are not available
       |
     7 | reading: {sampler: my.sampler}

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, channel, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, channel, sync_channel};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -55,7 +55,7 @@ pub(super) struct Answer {
 pub(super) struct Helper {
     child: Child,
     python: String,
-    lines: Option<SyncSender<String>>,
+    lines: SyncSender<String>,
     answers: Receiver<Answer>,
 }
 
@@ -77,7 +77,7 @@ impl Helper {
         };
         let (lines, to_write) = sync_channel(WAITING);
         let (to_tell, answers) = channel();
-        let helper = Self { child, python: python.to_owned(), lines: Some(lines), answers };
+        let helper = Self { child, python: python.to_owned(), lines, answers };
         // Blocked in a pipe, they end when the helper does, and the helper ends with this value.
         spawn("wandb in", move || write_lines(stdin, &to_write)).map_err(failed)?;
         spawn("wandb out", move || read_answers(stdout, |answer| to_tell.send(answer).is_ok())).map_err(failed)?;
@@ -86,8 +86,7 @@ impl Helper {
 
     /// Hands a message over without waiting. False where it had to be left out.
     pub(super) fn send(&self, message: &Value) -> bool {
-        let Some(lines) = &self.lines else { return false };
-        !matches!(lines.try_send(format!("{message}\n")), Err(TrySendError::Full(_) | TrySendError::Disconnected(_)))
+        self.lines.try_send(format!("{message}\n")).is_ok()
     }
 
     /// Waits for the word that wandb is ready, as long as `patience` and `go_on` allow: whether it came.
@@ -127,9 +126,9 @@ impl Helper {
         }
     }
 
-    /// Waits until it has ended by itself; false where it has not in that time, and is killed.
+    /// Waits until it has ended by itself, as it was told; false where it has not in that time, and is killed. Its stdin
+    /// stays open meanwhile: the end of that means a dead rank, and gives it less time.
     pub(super) fn finish(mut self, patience: Duration) -> bool {
-        self.lines = None;
         let begun = Instant::now();
         while begun.elapsed() < patience {
             if matches!(self.child.try_wait(), Ok(Some(_))) {

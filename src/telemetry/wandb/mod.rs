@@ -21,7 +21,7 @@ use super::watch::{Listener, News};
 /// slow, and without network wandb tries for a minute and a half.
 const START_PATIENCE: Duration = Duration::from_secs(20);
 /// Time for the last upload of a job that is done.
-const END_PATIENCE: Duration = Duration::from_secs(30);
+const END_PATIENCE: Duration = Duration::from_secs(60);
 /// The same of a rank that has to be gone soon.
 const DRAIN_PATIENCE: Duration = Duration::from_secs(3);
 /// The table is a file each time; video2dataset writes it no more often.
