@@ -8,7 +8,9 @@ mod doctor;
 mod inspect;
 mod plan;
 mod run;
+mod spark;
 mod status;
+mod submit;
 mod verify;
 mod video2dataset;
 
@@ -33,6 +35,10 @@ const EXIT_CODES: &str = "Exit codes: 0 plan complete; 75 stopped early with wor
 enum Command {
     /// Work until the plan is done: under srun, mpirun, a job array, or no launcher at all
     Run(run::RunArgs),
+    /// Submit the job to Slurm, with the resources of distribution.distributor_args; prints its id
+    Submit(submit::SubmitArgs),
+    /// Print the program that runs the ranks on Spark, for spark-submit
+    Spark,
     /// Read the input and say what a run would do; writes and submits nothing
     Plan(plan::PlanArgs),
     /// Show how far a job is, from its files alone
@@ -62,6 +68,8 @@ pub fn main() -> ExitCode {
     };
     let exit = match cli.command {
         Command::Run(args) => run::run(args),
+        Command::Submit(args) => submit::run(args),
+        Command::Spark => spark::run(),
         Command::Plan(args) => plan::run(args),
         Command::Status(args) => status::run(args),
         Command::Verify(args) => verify::run(args),

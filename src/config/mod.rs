@@ -20,6 +20,7 @@ mod read;
 mod render;
 mod schema;
 mod show;
+mod slurm_args;
 mod subsampling;
 mod subtitles;
 mod syntax;
@@ -36,6 +37,7 @@ pub use schema::{
     Config, Distribution, IncrementalMode, InputFormat, Job, MpiMode, OutputFormat, Reading, Storage, YtArgs,
     YtMetadataArgs,
 };
+pub use slurm_args::{SlurmArgs, Words};
 pub use telemetry::Telemetry;
 pub(crate) use tree::nearest;
 

@@ -282,9 +282,9 @@ pub struct Distribution {
     pub thread_count: u32,
     /// Accepted for old configs (Spark batches).
     pub subjob_size: u32,
-    /// `multiprocessing`, `slurm`: accepted for old configs; the launcher decides.
+    /// Who starts the ranks: `multiprocessing` you or your launcher, `slurm` a job that `run` submits, `pyspark` spark-submit.
     pub distributor: String,
-    /// Accepted for old configs (Slurm); unused: give resources to `sbatch`.
+    /// What the distributor `slurm` asks Slurm for: `n_nodes`, `partition`, …; see launchers.md.
     pub distributor_args: Option<serde_json::Value>,
     /// Whether MPI may be used.
     pub mpi: MpiMode,

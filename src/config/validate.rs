@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 
 use super::error::{At, Problem};
 use super::tree::nearest;
-use super::{Config, IncrementalMode, InputFormat, Job, Storage, keys, subsampling, subtitles, telemetry};
+use super::{Config, IncrementalMode, InputFormat, Job, Storage, keys, slurm_args, subsampling, subtitles, telemetry};
 use crate::sample::RESERVED_FIELDS;
 use crate::subsample::Recipe;
 
@@ -32,12 +32,11 @@ pub(super) fn problems(config: &Config) -> Vec<Problem> {
 pub(super) fn warnings(config: &Config) -> Vec<Problem> {
     let mut found = Found(Vec::new());
     let distribution = &config.distribution;
-    if distribution.distributor == "slurm" || distribution.distributor_args.is_some() {
-        let key = if distribution.distributor == "slurm" { "distributor" } else { "distributor_args" };
+    if distribution.distributor != "slurm" && distribution.distributor_args.is_some() {
         found.add(
-            &format!("distribution.{key}"),
-            "has no effect: a run never submits jobs itself",
-            "submit with `sbatch`; every process that Slurm or MPI starts takes its share of the shards",
+            "distribution.distributor_args",
+            "has no effect: only the distributor `slurm` takes arguments",
+            "write `distributor: slurm`, or submit with `sbatch` or `clipmill submit`",
         );
     }
     let per_shard = config.storage.number_sample_per_shard;
@@ -289,10 +288,13 @@ fn not_here_yet(config: &Config, found: &mut Found) {
         );
     }
     let distributor = config.distribution.distributor.as_str();
-    if !["multiprocessing", "slurm"].contains(&distributor) {
-        let message = format!("the distributor `{distributor}` is not available");
-        let help = "use `multiprocessing`, and start clipmill under `srun`, `mpirun` or in a job array";
+    if !DISTRIBUTORS.contains(&distributor) {
+        let message = format!("there is no distributor `{distributor}`");
+        let help = "available: `multiprocessing`, `slurm`, `pyspark`";
         one_of("distribution.distributor", distributor, &DISTRIBUTORS, message, help, found);
+    }
+    if distributor == "slurm" {
+        slurm_args::check(config.distribution.distributor_args.as_ref(), found);
     }
     if let Some(contact) = &config.reading.contact {
         let sane = !contact.trim().is_empty() && contact.bytes().all(|byte| (0x20..0x7f).contains(&byte));

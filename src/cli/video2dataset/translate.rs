@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::flags::{FlagError, Flags};
+use crate::cli::common::shell_word;
 
 /// What `clipmill run` is given.
 #[derive(Debug, PartialEq)]
@@ -95,12 +96,6 @@ pub fn command_line(config: &std::path::Path, overrides: &[String]) -> String {
         line += &shell_word(given);
     }
     line
-}
-
-/// One word of a shell's line.
-fn shell_word(text: &str) -> String {
-    let plain = !text.is_empty() && text.chars().all(|one| one.is_ascii_alphanumeric() || "=/._-:,@%+".contains(one));
-    if plain { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
 #[cfg(test)]
