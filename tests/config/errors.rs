@@ -208,12 +208,6 @@ distribution: {distributor: pyspark}
     7 | reading: {sampler: my.sampler}
       |                    ^^^^^^^^^^
       = help: set it to null; ranks share the shards by themselves
-
-    job.yaml:8:29: distribution.distributor: the distributor `pyspark` is not available
-      |
-    8 | distribution: {distributor: pyspark}
-      |                             ^^^^^^^
-      = help: use `multiprocessing`, and start clipmill under `srun`, `mpirun` or in a job array
     ");
 }
 
