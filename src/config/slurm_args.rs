@@ -154,12 +154,16 @@ fn without_nulls(given: &Json) -> Json {
 pub(super) fn check(given: Option<&Json>, found: &mut Found) {
     const KEY: &str = "distribution.distributor_args";
     let names = given.and_then(Json::as_object).into_iter().flatten().map(|(name, _)| name);
-    for name in names.filter(|name| !NAMES.contains(&name.as_str())) {
+    let unknown: Vec<&String> = names.filter(|name| !NAMES.contains(&name.as_str())).collect();
+    for name in &unknown {
         let help = match nearest(name, NAMES.into_iter()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("known: {}", NAMES.join(", ")),
         };
-        return found.add(&format!("{KEY}.{name}"), format!("`{name}` is no argument for Slurm"), help);
+        found.add(&format!("{KEY}.{name}"), format!("`{name}` is no argument for Slurm"), help);
+    }
+    if !unknown.is_empty() {
+        return;
     }
     let args = match SlurmArgs::parse(given) {
         Ok(args) => args,

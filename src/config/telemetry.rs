@@ -30,7 +30,7 @@ pub(super) fn check(telemetry: &Telemetry, found: &mut Found) {
     if let Some(path) = &telemetry.metrics_file {
         let key = "telemetry.metrics_file";
         local_path(key, &path.to_string_lossy(), found);
-        if !path.extension().is_some_and(|extension| extension == "prom") {
+        if path.extension().is_none_or(|extension| extension != "prom") {
             found.add(
                 key,
                 "does not end with `.prom`",

@@ -76,7 +76,8 @@ fn the_file_says_what_the_job_did() {
     let names = got.as_object().unwrap().keys();
     let mut written: Vec<&str> =
         names.map(|name| name.split(' ').next().unwrap().strip_prefix("clipmill_").unwrap()).collect();
-    (documented.sort_unstable(), written.sort_unstable());
+    documented.sort_unstable();
+    written.sort_unstable();
     written.dedup();
     assert_eq!(documented, written);
 }
