@@ -40,6 +40,7 @@ fn script(folder: &Path, line: &str) -> Ended {
 }
 
 /// The tars' members, names only.
+#[cfg(feature = "media")]
 fn names(output: &Path, shard: &str) -> Vec<String> {
     members(&output.join(format!("{shard}.tar"))).into_iter().map(|(name, _)| name).collect()
 }

@@ -211,6 +211,7 @@ fn a_tracker_that_dies_costs_a_warning() {
     assert_eq!(child.wait().unwrap().code(), Some(0), "{}", log(&job));
     assert_eq!(log(&job).matches("Weights & Biases is gone").count(), 1, "{}", log(&job));
     assert_eq!(stats(&job.output(), "00002")["successes"], 5);
+    wait_for("wandb's own service is left behind", || processes(&job).is_empty());
 }
 
 #[test]
