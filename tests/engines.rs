@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Command, Output};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::cluster::{Cluster, root};
 use common::job::{Ended, Job, assert_same, clipmill, stats, verify};
@@ -165,6 +165,33 @@ fn what_no_second_try_would_mend_is_not_tried_again() {
         spark_submit(&job, "local[2,4]", &["--program", env!("CARGO_BIN_EXE_clipmill")], &job.arguments()).expect(2);
     assert!(ended.stderr.contains("did you mean `retries`?"), "{}", ended.stderr);
     assert!(!ended.stderr.contains("Lost task"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_rank_whose_spark_worker_is_gone_is_told_to_drain() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    fs::write(at("clipmill_spark.py"), Ended::of(clipmill().arg("spark").output().unwrap()).expect(0).stdout).unwrap();
+    // FAKE: a rank that works for a minute, and notes that it is to drain.
+    let rank = "#!/bin/sh\ntrap 'touch drained; exit 75' TERM\ntouch begun\nfor n in $(seq 600); do sleep 0.1; done\n";
+    fs::write(at("rank"), rank).unwrap();
+    fs::set_permissions(at("rank"), fs::Permissions::from_mode(0o755)).unwrap();
+    let worker = "import clipmill_spark, os\n\
+                  job = dict(program='./rank', arguments=[], folder=os.getcwd(), world=1, id='')\n\
+                  clipmill_spark.run_rank(0, job)";
+    let mut python = Command::new(root().join(".venv/bin/python"));
+    let mut python = python.args(["-c", worker]).current_dir(folder.path()).spawn().unwrap();
+    let wait_for = |name: &str| {
+        let begun = Instant::now();
+        while !at(name).exists() {
+            assert!(begun.elapsed() < Duration::from_secs(60), "not {name}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    wait_for("begun");
+    python.kill().unwrap();
+    python.wait().unwrap();
+    wait_for("drained");
 }
 
 #[test]

@@ -36,8 +36,10 @@ pub fn submit(loaded: &Loaded, dry_run: bool) -> Exit {
         }
         Ok(submission) => match submission.submit() {
             Ok(id) => {
+                // With several clusters, sbatch says `id;cluster`.
+                let job = id.split(';').next().unwrap_or(&id);
                 tell(&format!(
-                    "submitted job {id}; it writes to {}; `clipmill status {}` shows how far it is, `scancel {id}` ends it",
+                    "submitted job {job}; it writes to {}; `clipmill status {}` shows how far it is, `scancel {job}` ends it",
                     submission.folder().display(),
                     loaded.config.job.output_folder.display()
                 ));

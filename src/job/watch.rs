@@ -19,9 +19,9 @@ use crate::telemetry::{
 };
 
 /// Time for the last words of a job that is done, which a tracker may have to upload.
-const PATIENCE: Duration = Duration::from_secs(70);
+const PATIENCE: Duration = Duration::from_secs(50);
 /// The same of one that has to be gone.
-const DRAIN_PATIENCE: Duration = Duration::from_secs(5);
+const DRAIN_PATIENCE: Duration = Duration::from_secs(3);
 
 /// Where the run's id stands, so that the next start goes on with the same run.
 const RUN_ID: &str = "_clipmill/wandb-run-id";

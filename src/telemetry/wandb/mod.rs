@@ -20,10 +20,10 @@ use super::watch::{Listener, News};
 /// Time for wandb to say that it is ready before the job goes on without that word. Imports from a shared file system are
 /// slow, and without network wandb tries for a minute and a half.
 const START_PATIENCE: Duration = Duration::from_secs(20);
-/// Time for the last upload of a job that is done.
-const END_PATIENCE: Duration = Duration::from_secs(60);
+/// Time for the last upload of a job that is done: less than the other ranks wait for the one that logs.
+const END_PATIENCE: Duration = Duration::from_secs(45);
 /// The same of a rank that has to be gone soon.
-const DRAIN_PATIENCE: Duration = Duration::from_secs(3);
+const DRAIN_PATIENCE: Duration = Duration::from_secs(2);
 /// The table is a file each time; video2dataset writes it no more often.
 const TABLE_EVERY: Duration = Duration::from_secs(60);
 /// Most rows of the table.
