@@ -65,7 +65,8 @@ fn slurm_gets_one_job_with_what_the_old_arguments_say() {
     let mut srun = cluster.command("srun");
     srun.args(["-n2", env!("CARGO_BIN_EXE_clipmill"), "run"]).args(job.arguments());
     srun.args(["-o", &format!("distribution={SLURM}"), "-o", "incremental_mode=overwrite"]);
-    Ended::of(srun.output().unwrap()).expect(0);
+    let ended = Ended::of(srun.output().unwrap()).expect(0);
+    assert_eq!(ended.stderr.matches("nothing is submitted").count(), 1, "{}", ended.stderr);
     assert_eq!(stats(&job.output(), "00000")["clipmill"]["writer"]["world"], 2);
 
     let refused = job_into_nowhere(&cluster, &job);

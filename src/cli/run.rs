@@ -60,6 +60,9 @@ fn start(args: &RunArgs) -> Result<Exit, Exit> {
         tracing::warn!("no log file: cannot open {}: {error}", json.display());
     }
     tracing::info!("{placement}");
+    if config.distribution.distributor == "slurm" && placement.rank == 0 {
+        tracing::info!("distribution.distributor is slurm: nothing is submitted, the job's ranks are here already");
+    }
     warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     deadline::watch(&stop, &placement, Duration::from_secs_f64(config.distribution.drain_margin))
         .map_err(|error| failure(&error))?;
