@@ -16,14 +16,14 @@
 //! | --- | --- | --- |
 //! | [`cli`] | one file per command; parses and prints | logic |
 //! | [`config`] | typed schema, defaults, validation, schema export | I/O other than reading the file |
-//! | [`cluster`] | who am I: Slurm, MPI, local → one [`cluster::Placement`]; signals | media |
+//! | [`cluster`] | who am I: Slurm, MPI, local → one [`cluster::Placement`]; signals; jobs for sbatch | media |
 //! | [`ledger`] | plan, leases, partial progress, commit: a pure file protocol over [`ledger::storage::Storage`] | media, network |
 //! | [`source`] | tables and tars → rows | |
 //! | [`fetch`] | HTTP and local paths; retry, rate, budget, address guard | decoding |
 //! | [`sink`] | tar shards, sidecars, stats | network |
 //! | [`job`] | wires the rooms: plans, takes shards, feeds samples, drains | formats |
 //! | [`audit`] | status, verify, inspect, doctor: looks at what is there | changes to it |
-//! | [`telemetry`] | tracing, progress | |
+//! | [`telemetry`] | tracing, progress, metrics file, tracker | formats of shards |
 //!
 //! | [`subsample`] | one file per subsampler; the registry, the recipe, the passes; the worker's run | FFmpeg calls |
 //! | `mill` | one sample in, its outputs out: the rank's pool of confined workers, and the worker's side | shared file system, network |

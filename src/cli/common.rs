@@ -105,3 +105,9 @@ fn printable(cell: &str) -> String {
     let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
     if cell.chars().any(char::is_control) { cell.chars().map(escape).collect() } else { cell.to_owned() }
 }
+
+/// One word of a shell's line.
+pub fn shell_word(text: &str) -> String {
+    let plain = !text.is_empty() && text.chars().all(|one| one.is_ascii_alphanumeric() || "=/._-:,@%+".contains(one));
+    if plain { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}

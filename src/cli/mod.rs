@@ -8,12 +8,15 @@ mod doctor;
 mod inspect;
 mod plan;
 mod run;
+mod spark;
 mod status;
+mod submit;
 mod verify;
+mod video2dataset;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 pub use common::Exit;
 
@@ -32,6 +35,10 @@ const EXIT_CODES: &str = "Exit codes: 0 plan complete; 75 stopped early with wor
 enum Command {
     /// Work until the plan is done: under srun, mpirun, a job array, or no launcher at all
     Run(run::RunArgs),
+    /// Submit the job to Slurm, with the resources of distribution.distributor_args; prints its id
+    Submit(submit::SubmitArgs),
+    /// Print the program that runs the ranks on Spark, for spark-submit
+    Spark,
     /// Read the input and say what a run would do; writes and submits nothing
     Plan(plan::PlanArgs),
     /// Show how far a job is, from its files alone
@@ -44,6 +51,9 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     /// Check, show or describe the configuration
     Config(config::ConfigArgs),
+    /// video2dataset's command line: the same flags, as a run
+    #[command(name = "video2dataset")]
+    Video2dataset(video2dataset::OldArgs),
 }
 
 /// Runs the command line of this process.
@@ -58,12 +68,22 @@ pub fn main() -> ExitCode {
     };
     let exit = match cli.command {
         Command::Run(args) => run::run(args),
+        Command::Submit(args) => submit::run(args),
+        Command::Spark => spark::run(),
         Command::Plan(args) => plan::run(args),
         Command::Status(args) => status::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Doctor(args) => doctor::run(args),
         Command::Config(args) => config::run(&args),
+        Command::Video2dataset(args) => video2dataset::run(args, || help_of("video2dataset")),
     };
     exit.into()
+}
+
+/// The help of a command that does not leave `--help` to clap.
+fn help_of(command: &str) -> String {
+    let mut cli = Cli::command();
+    cli.build();
+    cli.find_subcommand_mut(command).map_or_else(String::new, |command| command.render_help().to_string())
 }

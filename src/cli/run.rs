@@ -7,6 +7,7 @@ use indicatif::MultiProgress;
 
 use super::common::{Exit, complain, load, tell};
 use super::config::Given;
+use super::{spark, submit};
 use crate::cluster::{self, MpiSession, Placement, Stop, deadline, signals};
 use crate::config::{Config, Loaded};
 use crate::job::{self, Ending, JobError};
@@ -36,6 +37,13 @@ pub fn run(args: RunArgs) -> Exit {
 fn start(args: &RunArgs) -> Result<Exit, Exit> {
     let loaded = load(&args.config)?;
     loaded.require_input().map_err(|error| usage(&error.render(colour())))?;
+    if args.rank.is_none() && !cluster::is_launched() {
+        match loaded.config.distribution.distributor.as_str() {
+            "slurm" => return Ok(submit::submit(&loaded, false)),
+            "pyspark" => return Err(spark::refuse()),
+            _ => {}
+        }
+    }
     let Loaded { config, .. } = loaded;
     // Before the slow steps (MPI may take a minute to start): the notice of a preemption must not kill a rank that is waiting there.
     let stop = Stop::new();
@@ -52,6 +60,9 @@ fn start(args: &RunArgs) -> Result<Exit, Exit> {
         tracing::warn!("no log file: cannot open {}: {error}", json.display());
     }
     tracing::info!("{placement}");
+    if config.distribution.distributor == "slurm" && placement.rank == 0 {
+        tracing::info!("distribution.distributor is slurm: nothing is submitted, the job's ranks are here already");
+    }
     warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     deadline::watch(&stop, &placement, Duration::from_secs_f64(config.distribution.drain_margin))
         .map_err(|error| failure(&error))?;

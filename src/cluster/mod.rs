@@ -18,12 +18,14 @@ mod placement;
 pub mod signals;
 mod slurm;
 mod stop;
+mod submit;
 
 use std::fmt;
 use std::path::Path;
 use std::time::SystemTime;
 
 use crate::config::MpiMode;
+use launch::Launcher;
 
 pub use clean_env::{clean_env, is_launcher_variable};
 pub use env::Env;
@@ -31,6 +33,7 @@ pub use error::ClusterError;
 pub use mpi::{MpiError, MpiSession, gravest};
 pub use placement::Placement;
 pub use stop::{Level, Stop};
+pub use submit::{Submission, SubmitError};
 
 /// Something that a person should read; the job goes on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,4 +97,11 @@ pub fn detect(
         mpi: session.as_ref().map(|session| session.library().to_owned()),
     };
     Ok((placement, session, warnings))
+}
+
+/// Whether a launcher started this process, or it is part of a Slurm job: then it is a rank, and nobody to submit jobs.
+pub fn is_launched() -> bool {
+    let env = Env::from_process();
+    // A damaged environment is a launcher's; `detect` says what is wrong with it.
+    env.has("SLURM_JOB_ID") || launch::identify(&env, None).map_or(true, |identity| identity.group.by != Launcher::None)
 }

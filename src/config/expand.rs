@@ -24,7 +24,11 @@ pub(super) fn paths(config: &mut Config, lookup: Lookup<'_>) -> Vec<Problem> {
     for (n, path) in job.url_list.iter_mut().enumerate() {
         expand_in_place(path, &format!("job.url_list.{n}"), lookup, &mut problems);
     }
-    let folders = [("job.output_folder", Some(&mut job.output_folder)), ("job.tmp_dir", job.tmp_dir.as_mut())];
+    let folders = [
+        ("job.output_folder", Some(&mut job.output_folder)),
+        ("job.tmp_dir", job.tmp_dir.as_mut()),
+        ("telemetry.metrics_file", config.telemetry.metrics_file.as_mut()),
+    ];
     for (key, folder) in folders {
         let Some(folder) = folder else { continue };
         // A path from YAML is always UTF-8.

@@ -89,7 +89,9 @@ fn merge(source: &Source) -> Result<Node, Vec<Problem>> {
     let mut tree = parse(&source.text).map_err(|problem| vec![problem])?;
     if !matches!(tree.value, Value::Null | Value::Map(_)) {
         let problem = Problem::new("", tree.at, "a config is a mapping of sections, not a list or a single value");
-        return Err(vec![problem.help("sections: job, subsampling, reading, storage, distribution, encoding, limits")]);
+        return Err(vec![
+            problem.help("sections: job, subsampling, reading, storage, distribution, encoding, limits, telemetry"),
+        ]);
     }
     for (n, given) in source.overrides.iter().enumerate() {
         tree::lay_over(&mut tree, n, given).map_err(|problem| vec![problem])?;

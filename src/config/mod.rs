@@ -20,9 +20,11 @@ mod read;
 mod render;
 mod schema;
 mod show;
+mod slurm_args;
 mod subsampling;
 mod subtitles;
 mod syntax;
+mod telemetry;
 mod tree;
 mod validate;
 
@@ -35,6 +37,9 @@ pub use schema::{
     Config, Distribution, IncrementalMode, InputFormat, Job, MpiMode, OutputFormat, Reading, Storage, YtArgs,
     YtMetadataArgs,
 };
+pub use slurm_args::{SlurmArgs, Words};
+pub use telemetry::Telemetry;
+pub(crate) use tree::nearest;
 
 /// The JSON Schema (draft 2020-12) of a configuration file, with descriptions, defaults and ranges.
 pub fn schema() -> serde_json::Value {

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Limits;
 use super::forms::{OneOrMany, Size, one_or_many, size};
+use super::{Limits, Telemetry};
 use crate::subsample::Encoding;
 
 /// The whole configuration of a job.
@@ -29,6 +29,8 @@ pub struct Config {
     pub encoding: Encoding,
     /// What one sample may cost.
     pub limits: Limits,
+    /// What the job tells monitoring and trackers.
+    pub telemetry: Telemetry,
 }
 
 /// Input and output of the job.
@@ -64,9 +66,9 @@ pub struct Job {
     pub max_shard_retry: u32,
     /// Node-local scratch; null: `SLURM_TMPDIR`, `TMPDIR`, `/tmp`, in this order. `${VAR}` and `~/` are expanded.
     pub tmp_dir: Option<PathBuf>,
-    /// Must be false: this version does not log to Weights & Biases.
+    /// Log to Weights & Biases, with the package `wandb` of a Python on this machine (`telemetry.wandb_python`).
     pub enable_wandb: bool,
-    /// Weights & Biases project; unused in this version.
+    /// Weights & Biases project.
     pub wandb_project: String,
     /// Exit code 3 when a larger share of the samples failed.
     #[schemars(range(min = 0, max = 1))]
@@ -286,9 +288,9 @@ pub struct Distribution {
     pub thread_count: u32,
     /// Accepted for old configs (Spark batches).
     pub subjob_size: u32,
-    /// `multiprocessing`, `slurm`: accepted for old configs; the launcher decides.
+    /// Who starts the ranks: `multiprocessing` you or your launcher, `slurm` a job that `run` submits, `pyspark` spark-submit.
     pub distributor: String,
-    /// Accepted for old configs (Slurm); unused: give resources to `sbatch`.
+    /// What the distributor `slurm` asks Slurm for: `n_nodes`, `partition`, …; see launchers.md.
     pub distributor_args: Option<serde_json::Value>,
     /// Whether MPI may be used.
     pub mpi: MpiMode,

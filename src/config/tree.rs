@@ -113,7 +113,7 @@ fn remedy(name: &str, section: &str) -> String {
 }
 
 /// The nearest of `known`, if it is near enough to be a slip of the hand.
-pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let folded = |text: &str| text.to_lowercase().replace(['-', ' '], "_");
     let name = folded(name);
     let scored = known.map(|one| (strsim::damerau_levenshtein(&name, &folded(one)), one));

@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 
 use super::error::{At, Problem};
 use super::tree::nearest;
-use super::{Config, IncrementalMode, InputFormat, Job, Storage, infer, keys, subsampling, subtitles};
+use super::{Config, IncrementalMode, InputFormat, Job, Storage, infer, keys, slurm_args, subsampling, subtitles, telemetry};
 use crate::sample::RESERVED_FIELDS;
 use crate::subsample::Recipe;
 
@@ -23,6 +23,7 @@ pub(super) fn problems(config: &Config) -> Vec<Problem> {
     encode_formats(config, &mut found);
     tars(&config.job, &mut found);
     not_here_yet(config, &mut found);
+    telemetry::check(&config.telemetry, &mut found);
     times(config, &mut found);
     found.0
 }
@@ -31,12 +32,11 @@ pub(super) fn problems(config: &Config) -> Vec<Problem> {
 pub(super) fn warnings(config: &Config) -> Vec<Problem> {
     let mut found = Found(Vec::new());
     let distribution = &config.distribution;
-    if distribution.distributor == "slurm" || distribution.distributor_args.is_some() {
-        let key = if distribution.distributor == "slurm" { "distributor" } else { "distributor_args" };
+    if distribution.distributor != "slurm" && distribution.distributor_args.is_some() {
         found.add(
-            &format!("distribution.{key}"),
-            "has no effect: a run never submits jobs itself",
-            "submit with `sbatch`; every process that Slurm or MPI starts takes its share of the shards",
+            "distribution.distributor_args",
+            "has no effect: only the distributor `slurm` takes arguments",
+            "write `distributor: slurm`, or submit with `sbatch` or `clipmill submit`",
         );
     }
     let per_shard = config.storage.number_sample_per_shard;
@@ -126,7 +126,7 @@ fn differ(named: InputFormat, given: InputFormat) -> bool {
     named != given && (is_other(named) || is_other(given))
 }
 
-fn local_path(key: &str, path: &str, found: &mut Found) {
+pub(super) fn local_path(key: &str, path: &str, found: &mut Found) {
     if path.is_empty() {
         found.add(key, "the path is empty", "give a path, or leave the key out");
     } else if path.contains('\0') {
@@ -275,12 +275,8 @@ fn tars(job: &Job, found: &mut Found) {
 fn not_here_yet(config: &Config, found: &mut Found) {
     let job = &config.job;
     stage(config, found);
-    if job.enable_wandb {
-        found.add(
-            "job.enable_wandb",
-            "not available in this version",
-            "set it to false; the numbers stand in each shard's `_stats.json`",
-        );
+    if job.enable_wandb && job.wandb_project.is_empty() {
+        found.add("job.wandb_project", "is empty", "name the project");
     }
     if config.reading.sampler.is_some() {
         found.add(
@@ -290,10 +286,13 @@ fn not_here_yet(config: &Config, found: &mut Found) {
         );
     }
     let distributor = config.distribution.distributor.as_str();
-    if !["multiprocessing", "slurm"].contains(&distributor) {
-        let message = format!("the distributor `{distributor}` is not available");
-        let help = "use `multiprocessing`, and start clipmill under `srun`, `mpirun` or in a job array";
+    if !DISTRIBUTORS.contains(&distributor) {
+        let message = format!("there is no distributor `{distributor}`");
+        let help = "available: `multiprocessing`, `slurm`, `pyspark`";
         one_of("distribution.distributor", distributor, &DISTRIBUTORS, message, help, found);
+    }
+    if distributor == "slurm" {
+        slurm_args::check(config.distribution.distributor_args.as_ref(), found);
     }
     if let Some(contact) = &config.reading.contact {
         let sane = !contact.trim().is_empty() && contact.bytes().all(|byte| (0x20..0x7f).contains(&byte));

@@ -27,6 +27,7 @@ mod summary;
 mod tars;
 #[cfg(feature = "media")]
 mod trial;
+mod watch;
 mod writer;
 
 pub use error::JobError;

@@ -1,5 +1,6 @@
 //! From a configuration to a rank at work.
 
+use std::cell::RefCell;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -44,7 +45,9 @@ pub fn run(job: RankJob, mut session: Option<&mut MpiSession>) -> Result<Ending,
         job.placement.rank,
         job.placement.restart,
     );
-    let planned = agree_on_plan(&job, &storage, &owner, session.as_deref_mut());
+    let tracker = RefCell::new(None);
+    let open_tracker = || super::watch::tracker(&job, &*storage).map(|opened| *tracker.borrow_mut() = opened);
+    let planned = agree_on_plan(&job, &storage, &owner, session.as_deref_mut(), &open_tracker);
     if let Some(session) = session {
         session.settle(Duration::from_secs(30));
     }
@@ -79,6 +82,7 @@ pub fn run(job: RankJob, mut session: Option<&mut MpiSession>) -> Result<Ending,
     let speaks = job.placement.rank == 0;
     let count: Option<JobCount> = speaks.then(|| committed_counter(Arc::clone(&storage)));
     let reporter = Reporter::start(Arc::clone(&progress), &job.bars, rows, shards, count);
+    let watch = super::watch::start(&config, &job.placement, &plan, &storage, &progress, tracker.take());
     let rank = Rank {
         feeder: Arc::new(feeder(&config, &recipe, &job.placement, &plan, &job.stop, &progress)?),
         context: Arc::new(context(&config, &recipe, &job.placement, &plan)),
@@ -99,6 +103,7 @@ pub fn run(job: RankJob, mut session: Option<&mut MpiSession>) -> Result<Ending,
     // Transfers that were given up must not hold the process.
     runtime.shutdown_timeout(Duration::from_secs(1));
     drop(reporter);
+    super::watch::finish(watch, &ending);
     let ending = ending?;
     if speaks { super::summary::close(&rank.work, ending) } else { Ok(ending) }
 }
@@ -117,8 +122,10 @@ fn agree_on_plan(
     storage: &Arc<dyn Storage>,
     owner: &Owner,
     session: Option<&mut MpiSession>,
+    open_tracker: &dyn Fn() -> Result<(), JobError>,
 ) -> Result<Option<Plan>, JobError> {
     let make = || {
+        open_tracker()?;
         #[cfg(feature = "media")]
         super::trial::encoders(&job.config, &recipe(&job.config), &job.placement)?;
         plan::ensure(&job.config, &job.inputs, &job.placement, storage, owner, &job.stop)

@@ -120,10 +120,12 @@ fn without_its_subsamplers_each_of_them_loads() {
 }
 
 #[test]
-fn its_slurm_settings_load_with_a_warning() {
+fn its_slurm_settings_load_and_those_of_nobody_warn() {
     let yaml = "distribution: {distributor: slurm, distributor_args: {n_nodes: 2, partition: cpu}}";
+    assert_eq!(load_bytes(yaml.as_bytes(), &[]).unwrap().warnings(false), None);
+    let yaml = "distribution: {distributor_args: {n_nodes: 2, partition: cpu}}";
     let warnings = load_bytes(yaml.as_bytes(), &[]).unwrap().warnings(false).unwrap();
-    assert!(warnings.contains("warning: distribution.distributor: has no effect"), "{warnings}");
+    assert!(warnings.contains("warning: distribution.distributor_args: has no effect"), "{warnings}");
 }
 
 #[test]

@@ -52,7 +52,7 @@ fn all_unknown_keys_are_named_at_once() {
       |
     5 | zzzzzz: 1
       | ^^^^^^
-      = help: known keys here: job, subsampling, reading, storage, distribution, encoding, limits
+      = help: known keys here: job, subsampling, reading, storage, distribution, encoding, limits, telemetry
     ");
 }
 
@@ -203,23 +203,11 @@ distribution: {distributor: pyspark}
       |          ^^^^^^^^^^^^
       = help: add `OpticalFlowSubsampler: {args: {}}` to subsampling, or leave the stage out
 
-    job.yaml:5:17: job.enable_wandb: not available in this version
-      |
-    5 |   enable_wandb: yes
-      |                 ^^^
-      = help: set it to false; the numbers stand in each shard's `_stats.json`
-
     job.yaml:7:20: reading.sampler: custom samplers are not available
       |
     7 | reading: {sampler: my.sampler}
       |                    ^^^^^^^^^^
       = help: set it to null; ranks share the shards by themselves
-
-    job.yaml:8:29: distribution.distributor: the distributor `pyspark` is not available
-      |
-    8 | distribution: {distributor: pyspark}
-      |                             ^^^^^^^
-      = help: use `multiprocessing`, and start clipmill under `srun`, `mpirun` or in a job array
     ");
 }
 
@@ -358,7 +346,7 @@ fn broken_yaml() {
       |
     1 | - job
       | ^
-      = help: sections: job, subsampling, reading, storage, distribution, encoding, limits
+      = help: sections: job, subsampling, reading, storage, distribution, encoding, limits, telemetry
     ");
     insta::assert_snapshot!(refused("job: {}\n---\njob: {}\n", &[]), @r"
     job.yaml:3:1: a second YAML document begins

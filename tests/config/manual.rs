@@ -60,7 +60,7 @@ fn table(section: &str) -> String {
 
 fn with_tables(manual: &str) -> String {
     let mut text = manual.to_owned();
-    for section in ["job", "subsampling", "reading", "storage", "distribution", "encoding", "limits"] {
+    for section in ["job", "subsampling", "reading", "storage", "distribution", "encoding", "limits", "telemetry"] {
         let begin = format!("<!-- keys: {section} -->\n");
         let (before, rest) = text.split_once(&begin).unwrap_or_else(|| panic!("the manual lacks {begin}"));
         let (_, after) = rest.split_once("<!-- end -->").expect("a table without an end");

