@@ -131,7 +131,7 @@ fn words_that_do_not_exist() {
       |
     1 | job: {input_format: webdatasets}
       |                     ^^^^^^^^^^^
-      = help: did you mean `webdataset`? available: `txt`, `txt.gz`, `txt.zst`, `csv`, `csv.gz`, `csv.zst`, `tsv`, `tsv.gz`, `tsv.zst`, `json`, `json.gz`, `json.zst`, `jsonl`, `jsonl.gz`, `jsonl.zst`, `ndjson`, `parquet`, `arrow`, `feather`, `webdataset`
+      = help: did you mean `webdataset`? available: `txt`, `csv`, `tsv`, `tsv.gz`, `json`, `jsonl`, `ndjson`, `parquet`, `arrow`, `feather`, `webdataset`
     ");
     insta::assert_snapshot!(refused_briefly("job: {input_format: [csv]}", &[]), @"job.yaml:1:21: job.input_format: expected one word, found a list");
 }
