@@ -8,6 +8,7 @@ mod doctor;
 mod inspect;
 mod plan;
 mod run;
+mod site_guard;
 mod status;
 mod verify;
 
@@ -44,6 +45,9 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     /// Check, show or describe the configuration
     Config(config::ConfigArgs),
+    /// Watch over one run of yt-dlp: a rank starts this by itself
+    #[command(hide = true)]
+    SiteGuard(site_guard::SiteGuardArgs),
 }
 
 /// Runs the command line of this process.
@@ -64,6 +68,7 @@ pub fn main() -> ExitCode {
         Command::Inspect(args) => inspect::run(args),
         Command::Doctor(args) => doctor::run(args),
         Command::Config(args) => config::run(&args),
+        Command::SiteGuard(args) => return site_guard::run(&args),
     };
     exit.into()
 }

@@ -19,6 +19,7 @@ mod rank;
 mod retry;
 #[cfg(feature = "media")]
 mod sidecars;
+mod sites;
 mod start;
 #[cfg(feature = "media")]
 mod stored;
