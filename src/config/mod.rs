@@ -20,6 +20,7 @@ mod read;
 mod render;
 mod schema;
 mod show;
+mod sites;
 mod subsampling;
 mod subtitles;
 mod syntax;

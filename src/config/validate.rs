@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 
 use super::error::{At, Problem};
 use super::tree::nearest;
-use super::{Config, IncrementalMode, InputFormat, Job, Storage, keys, subsampling, subtitles};
+use super::{Config, IncrementalMode, InputFormat, Job, Storage, keys, sites, subsampling, subtitles};
 use crate::sample::RESERVED_FIELDS;
 use crate::subsample::Recipe;
 
@@ -18,6 +18,7 @@ pub(super) fn problems(config: &Config) -> Vec<Problem> {
     let mut found = Found(ranges(config));
     subsampling::check(config, &mut found);
     subtitles::check(config, &mut found);
+    sites::check(config, &mut found);
     input(&config.job, &mut found);
     columns(&config.job, &mut found);
     encode_formats(config, &mut found);

@@ -57,7 +57,7 @@ pub(super) fn subtitles(file: &Map<String, Value>) -> Vec<(String, Option<String
 const LONG: [&str; 6] = ["subtitles", "automatic_captions", "formats", "requested_formats", "thumbnails", "heatmap"];
 
 /// Fields that differ from run to run, that lead to this machine, or that are keys to the site.
-const OF_THIS_RUN: [&str; 22] = [
+const OF_THIS_RUN: [&str; 26] = [
     "url",
     "urls",
     "manifest_url",
@@ -80,6 +80,11 @@ const OF_THIS_RUN: [&str; 22] = [
     "hls_aes",
     "request_data",
     "entries",
+    // Printed for people.
+    "formats_table",
+    "thumbnails_table",
+    "subtitles_table",
+    "automatic_captions_table",
 ];
 
 /// `yt_meta_dict.info`: the description of the video, of what lasts.

@@ -1,0 +1,70 @@
+//! Any page, through yt-dlp's generic extractor.
+
+use serde_json::json;
+
+use crate::lab::{Lab, footage, site};
+
+#[test]
+fn a_page_with_a_film_becomes_the_film_and_others_stay_pages() {
+    let site = site();
+    let urls = ["/watch", "/page", "/files/film.mp4", "/noai", "/nowhere"].map(|path| site.url(path));
+    let samples = Lab::new(&urls).samples();
+    let [film, page, file, noai, nowhere] = [0, 1, 2, 3, 4].map(|n| &samples[&format!("000000{n}")]);
+    assert_eq!(film.media["mp4"], footage("bikes.mp4"));
+    assert_eq!(film.json["yt_meta_dict"]["info"]["extractor_key"], "HTML5MediaEmbed");
+    assert_eq!(film.json["yt_meta_dict"]["info"].get("http_headers"), None);
+    assert_eq!((&file.media["mp4"], &file.json["yt_meta_dict"]), (&footage("bikes.mp4"), &json!(null)));
+    let host = site.address();
+    let words = format!("{host} answered with an HTML page, not media; yt-dlp: Unsupported URL: {host}");
+    page.failed("not_media", &words);
+    assert_eq!(noai.json["error_class"], "opted_out");
+    assert_eq!(nowhere.json["error_class"], "http_404");
+}
+
+#[test]
+fn without_yt_dlp_a_page_is_a_page_and_a_site_is_an_error_before_any_work() {
+    let site = site();
+    let lab =
+        || Lab::new(&[site.url("/watch"), site.url("/files/film.mp4")]).option("reading.yt_args.program=/no/yt-dlp");
+    let samples = lab().samples();
+    let words = format!(
+        "{} answered with an HTML page, not media; a usable yt-dlp, which may know the site, is not on \
+                         this machine",
+        site.address()
+    );
+    samples["0000000"].failed("not_media", &words);
+    assert!(samples["0000001"].media.contains_key("mp4"));
+    let refused = lab().option("reading.yt_args.hosts=[127.0.0.1]");
+    let stderr = refused.run().expect(2).stderr;
+    assert!(stderr.contains("there is no `/no/yt-dlp` on this machine: install it on all nodes"), "{stderr}");
+    assert!(!refused.job.output().join("00000_stats.json").exists());
+    let off = lab().option("reading.yt_args.hosts=[127.0.0.1]").option("reading.yt_args.program=null");
+    let words = format!("{} answered with an HTML page, not media", site.address());
+    off.samples()["0000000"].failed("not_media", &words);
+}
+
+#[test]
+fn an_old_or_a_broken_yt_dlp_is_refused_with_what_to_do() {
+    let site = site();
+    let lab = || Lab::new(&[site.url("/watch")]).option("reading.yt_args.hosts=['*']");
+    let stderr = lab().stand_in("2024.03.10", "").run().expect(2).stderr;
+    assert!(
+        stderr.contains("yt-dlp 2024.03.10, older than 2026.02.21: update it (`pip install -U yt-dlp`)"),
+        "{stderr}"
+    );
+    let stderr = lab().stand_in("hello", "").run().expect(2).stderr;
+    assert!(stderr.contains("it says `hello`, which is no version"), "{stderr}");
+    let stderr = lab().option("reading.yt_args.cookies=/no/cookies").run().expect(2).stderr;
+    assert!(stderr.contains("the cookies for yt-dlp cannot be read"), "{stderr}");
+}
+
+#[test]
+fn the_page_of_a_private_address_starts_no_process() {
+    let site = site();
+    let lab = Lab::new(&[site.url("/watch")])
+        .option("reading.yt_args.hosts=['*']")
+        .stand_in("2026.10.26", "touch \"${0%/*}/started\"\n");
+    let lab = lab.option("reading.allow_private_networks=false");
+    assert_eq!(lab.one().json["error_class"], "address_refused");
+    assert!(!lab.path("started").exists() && site.requests().is_empty());
+}
