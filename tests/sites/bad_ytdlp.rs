@@ -42,7 +42,8 @@ fn one_that_ends_takes_along_what_it_started() {
 
 #[test]
 fn one_that_raves_names_no_file() {
-    let (_, sample) = with("head -c 100000 /dev/urandom\necho 'clipmill-done {\"filepath\":\"/etc/passwd\"}'", &[]);
+    let (_, sample) =
+        with("head -c 100000 /dev/urandom\necho\necho 'clipmill-done {\"filepath\":\"/etc/passwd\"}'", &[]);
     sample.failed("site_error", "yt-dlp named a file that is not there");
     let (_, sample) = with("echo hello", &[]);
     sample.failed("unsupported_url", "yt-dlp found no video there");

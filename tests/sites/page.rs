@@ -9,7 +9,7 @@ fn a_page_with_a_film_becomes_the_film_and_others_stay_pages() {
     let site = site();
     let urls = ["/watch", "/page", "/files/film.mp4", "/noai", "/nowhere"].map(|path| site.url(path));
     let samples = Lab::new(&urls).samples();
-    let [film, page, file, noai, nowhere] = [0, 1, 2, 3, 4].map(|n| &samples[&format!("000000{n}")]);
+    let [film, page, file, noai, nowhere] = [0, 1, 2, 3, 4].map(|n| &samples[&format!("00000{n}")]);
     assert_eq!(film.media["mp4"], footage("bikes.mp4"));
     assert_eq!(film.json["yt_meta_dict"]["info"]["extractor_key"], "HTML5MediaEmbed");
     assert_eq!(film.json["yt_meta_dict"]["info"].get("http_headers"), None);
@@ -32,15 +32,15 @@ fn without_yt_dlp_a_page_is_a_page_and_a_site_is_an_error_before_any_work() {
                          this machine",
         site.address()
     );
-    samples["0000000"].failed("not_media", &words);
-    assert!(samples["0000001"].media.contains_key("mp4"));
+    samples["000000"].failed("not_media", &words);
+    assert!(samples["000001"].media.contains_key("mp4"));
     let refused = lab().option("reading.yt_args.hosts=[127.0.0.1]");
     let stderr = refused.run().expect(2).stderr;
     assert!(stderr.contains("there is no `/no/yt-dlp` on this machine: install it on all nodes"), "{stderr}");
     assert!(!refused.job.output().join("00000_stats.json").exists());
     let off = lab().option("reading.yt_args.hosts=[127.0.0.1]").option("reading.yt_args.program=null");
     let words = format!("{} answered with an HTML page, not media", site.address());
-    off.samples()["0000000"].failed("not_media", &words);
+    off.samples()["000000"].failed("not_media", &words);
 }
 
 #[test]

@@ -140,7 +140,9 @@ fn tidy(error: &str, id: Option<&str>) -> String {
     let own = named.map(|(word, _)| word);
     rest = named.map_or(rest, |(_, after)| after);
     let mut words = rest.to_owned();
-    for id in [id, own].into_iter().flatten().filter(|id| id.len() > 3) {
+    // A word of small letters may be said for its own sake, too.
+    let is_name = |id: &&str| id.len() > 3 && !id.bytes().all(|byte| byte.is_ascii_lowercase());
+    for id in [id, own].into_iter().flatten().filter(is_name) {
         words = words.replace(id, "…");
     }
     let words: Vec<String> = words.split_whitespace().map(word).collect();
@@ -230,7 +232,7 @@ mod tests {
                 None,
                 "yt-dlp: Unsupported URL: a.example:81",
             ),
-            ("ERROR: unable to open abcdef for writing", Some("abcdef"), "yt-dlp: unable to open … for writing"),
+            ("ERROR: unable to open aBc-ef for writing", Some("aBc-ef"), "yt-dlp: unable to open … for writing"),
             (
                 "ERROR: [a] x1: Failed (<HTTPConnection object at 0x7f00ab>); please report this issue on  https://b",
                 None,

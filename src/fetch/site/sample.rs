@@ -195,6 +195,10 @@ impl<'a> SiteTransfer<'a> {
                 let why = error.unwrap_or_else(|| "no reason given".into());
                 Some(Err(FetchError::Site(super::SiteSetupError::Supervisor(why))))
             }
+            // Whatever became of each of them.
+            (End::Exit(_), _) if told.entries > 1 => {
+                site(FailureClass::UnsupportedUrl, "the page has several videos: name one".into())
+            }
             (End::Exit(_), Some(error)) if error.contains("No space left on device") => {
                 Some(Err(FetchError::Scratch(io::ErrorKind::StorageFull.into())))
             }
@@ -207,9 +211,6 @@ impl<'a> SiteTransfer<'a> {
             (End::Exit(0), None) if !told.files.is_empty() => None,
             (End::Exit(0), None) if told.is_live => {
                 site(FailureClass::VideoUnavailable, "the site shows a live stream, which has no end".into())
-            }
-            (End::Exit(0), None) if told.entries > 1 => {
-                site(FailureClass::UnsupportedUrl, "the page has several videos: name one".into())
             }
             (End::Exit(0), None) if told.found > 0 => {
                 site(FailureClass::SiteError, "yt-dlp found a video and left no file of it".into())
@@ -327,7 +328,10 @@ impl Left {
             }
         }
         for (name, path) in told.files.last().map(said::subtitles).unwrap_or_default() {
-            let file = path.filter(|path| path.ends_with(".vtt")).and_then(|path| folder.open(&path).ok());
+            // Where they were written first, or where they were moved to.
+            let moved = format!("subtitles.{name}.vtt");
+            let path = path.filter(|path| path.ends_with(".vtt"));
+            let file = path.and_then(|path| folder.open(&moved).or_else(|_| folder.open(&path)).ok());
             let text = file.and_then(|(file, _)| folder::text(file, MAX_SUBTITLES).ok());
             left.subtitles.push(Language { name, text });
         }
