@@ -23,7 +23,7 @@ const NO_BYTES: &[&str] = &[
     "job.max_failed_fraction",
     // Who is asked, how, and as whom. What is asked for counts: sizes, format, metadata.
     "reading.yt_args.program",
-    "reading.yt_args.timeout",
+    "reading.yt_args.run_timeout",
     "reading.yt_args.processes",
     "reading.yt_args.cookies",
     "reading.yt_args.proxy",

@@ -218,7 +218,7 @@ pub struct YtArgs {
     pub format: Option<String>,
     /// Seconds for one run of yt-dlp.
     #[schemars(extend("exclusiveMinimum" = 0), range(max = 31_536_000))]
-    pub timeout: f64,
+    pub run_timeout: f64,
     /// Runs of yt-dlp at once per rank; each takes about 100 MB of memory.
     #[schemars(range(min = 1, max = 4096))]
     pub processes: u32,
@@ -250,7 +250,7 @@ impl Default for YtArgs {
             program: Some(PathBuf::from("yt-dlp")),
             hosts: Vec::new(),
             format: None,
-            timeout: 1800.0,
+            run_timeout: 1800.0,
             processes: 8,
             cookies: None,
             proxy: None,

@@ -40,23 +40,30 @@ pub(super) fn check(config: &Config, found: &mut Found) {
             found.add("reading.yt_args.proxy", "is no proxy that yt-dlp can be sent through", help);
         }
     }
-    metadata(config, found);
+    languages(config, found);
 }
 
-/// video2dataset hands these to yt-dlp as they are, which lets a config run any program.
-fn metadata(config: &Config, found: &mut Found) {
+/// video2dataset hands all of `yt_metadata_args` to yt-dlp as it is, which lets a config run any program.
+pub(super) fn warnings(config: &Config, found: &mut Found) {
     let Some(metadata) = &config.reading.yt_args.yt_metadata_args else { return };
-    let key = "reading.yt_args.yt_metadata_args";
     for name in metadata.other.keys().filter(|name| !AS_IT_IS.contains(&name.as_str())) {
-        let help = "known are writesubtitles, subtitleslangs, writeautomaticsub, get_info; other options have keys of \
-                    reading.yt_args, or none";
-        found.add(&format!("{key}.{name}"), "is not handed to yt-dlp", help);
+        let key = format!("reading.yt_args.yt_metadata_args.{name}");
+        found.add(
+            &key,
+            "has no effect: it is not handed to yt-dlp",
+            "remove it; other options have keys of reading.yt_args",
+        );
     }
-    for (n, language) in metadata.subtitleslangs.iter().enumerate() {
+}
+
+fn languages(config: &Config, found: &mut Found) {
+    let languages = config.reading.yt_args.yt_metadata_args.iter().flat_map(|metadata| &metadata.subtitleslangs);
+    for (n, language) in languages.enumerate() {
         let is_word = |c: char| c.is_ascii_alphanumeric() || "-_.*+?|[]()^$".contains(c);
         if language.is_empty() || !language.chars().all(is_word) {
             let help = "write a language as the site calls it (`en`, `zh-Hans`), a pattern (`en.*`), or `all`";
-            found.add(&format!("{key}.subtitleslangs.{n}"), format!("`{language}` is no language"), help);
+            let key = format!("reading.yt_args.yt_metadata_args.subtitleslangs.{n}");
+            found.add(&key, format!("`{language}` is no language"), help);
         }
     }
 }

@@ -51,6 +51,7 @@ pub(super) fn warnings(config: &Config) -> Vec<Problem> {
     if config.reading.dataloader_args.is_some() && !config.computes_flow() {
         found.add("reading.dataloader_args", "has no effect in this version", "remove it");
     }
+    sites::warnings(config, &mut found);
     found.0
 }
 

@@ -28,8 +28,9 @@ fn nothing_runs(lab: &Lab) {
 
 #[test]
 fn one_that_hangs_is_killed_with_all_that_it_started() {
-    let (lab, sample) = with(&format!("{BROOD}echo x > media-00001.mp4\nsleep 1000"), &["reading.yt_args.timeout=1"]);
-    sample.failed("timeout", "yt-dlp took longer than 1 s (reading.yt_args.timeout)");
+    let (lab, sample) =
+        with(&format!("{BROOD}echo x > media-00001.mp4\nsleep 1000"), &["reading.yt_args.run_timeout=1"]);
+    sample.failed("timeout", "yt-dlp took longer than 1 s (reading.yt_args.run_timeout)");
     nothing_runs(&lab);
 }
 

@@ -119,7 +119,7 @@ impl Sites {
             None => gate(proxies),
         };
         Ok(Self {
-            timeout: settings::seconds("reading.yt_args.timeout", args.timeout)?,
+            timeout: settings::seconds("reading.yt_args.run_timeout", args.run_timeout)?,
             processes: Arc::new(Semaphore::new(settings::count("reading.yt_args.processes", args.processes)?)),
             settings: Settings {
                 args,

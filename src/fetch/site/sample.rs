@@ -283,7 +283,7 @@ impl<'a> SiteTransfer<'a> {
     fn late(&self) -> Failure {
         let run = self.sites.timeout;
         let (limit, key) = match run < self.inner.total_timeout {
-            true => (run, "reading.yt_args.timeout"),
+            true => (run, "reading.yt_args.run_timeout"),
             false => (self.inner.total_timeout, "reading.total_timeout"),
         };
         Failure::new(FailureClass::Timeout, format!("yt-dlp took longer than {} s ({key})", limit.as_secs_f64()))
