@@ -23,6 +23,7 @@ const NO_BYTES: &[&str] = &[
     "job.max_failed_fraction",
     // Who is asked, how, and as whom. What is asked for counts: sizes, format, metadata.
     "reading.yt_args.program",
+    "reading.yt_args.hosts",
     "reading.yt_args.run_timeout",
     "reading.yt_args.processes",
     "reading.yt_args.cookies",
@@ -65,7 +66,12 @@ impl Config {
         let decides = |path: &str| {
             decides_flow(path) || !NO_BYTES.iter().any(|key| path == *key || path.starts_with(&format!("{key}.")))
         };
-        let leaves = keys::keys().iter().filter(|key| !key.section && decides(&key.path));
+        // Plans from before sites were fetched stay good where nothing but the default is asked of them.
+        let of_sites = |key: &keys::Key| {
+            let value = key.path.split('.').try_fold(&values, |value, name| value.get(name));
+            key.path.starts_with("reading.yt_args.") && value == Some(&key.default)
+        };
+        let leaves = keys::keys().iter().filter(|key| !key.section && decides(&key.path) && !of_sites(key));
         leaves.map(|key| (key.path.clone(), brief(&values, &key.path))).collect()
     }
 }

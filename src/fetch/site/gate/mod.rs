@@ -6,6 +6,8 @@
 
 mod dial;
 mod head;
+#[cfg(test)]
+mod tests;
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
