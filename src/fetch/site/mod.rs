@@ -6,7 +6,7 @@
 //!   └─ sample        attempts at one URL
 //!        ├─ command  its arguments          gate  the only way out, guarded
 //!        ├─ child    one run ──► supervise  (this program again: no process and no file outlives a sample)
-//!        └─ folder, said, errors            what the run left
+//!        └─ folder, left, said, errors      what the run left
 //! ```
 //!
 //! One run of yt-dlp brings all of a sample: video, sound, description and subtitles.
@@ -16,6 +16,7 @@ mod command;
 mod errors;
 mod folder;
 mod gate;
+mod left;
 pub mod program;
 mod said;
 mod sample;

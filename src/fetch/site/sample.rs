@@ -5,12 +5,13 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 use url::Url;
 
 use super::child::{End, Order, Running, STARTS, Said};
-use super::folder::{self, Folder};
+use super::folder::Folder;
 use super::gate::Gate;
+use super::left::{Language, Left};
 use super::said::Told;
 use super::{SiteMeta, Sites, WayOut, command, errors, said, which};
 use crate::fetch::breaker::Outcome;
@@ -20,8 +21,6 @@ use crate::fetch::transfer::{blocked, judge};
 use crate::fetch::{FetchError, Fetched, Inner, resolve, target};
 use crate::sample::{Failure, FailureClass, Payload, SealedFile};
 
-/// Bytes of one language's subtitles.
-const MAX_SUBTITLES: u64 = 32 << 20;
 /// Bytes of a description.
 const MAX_INFO: usize = 8 << 20;
 /// The name of the cookies' copy, which yt-dlp writes back to.
@@ -297,53 +296,6 @@ impl<'a> SiteTransfer<'a> {
 /// Whether the same may go well in a moment. Some classes that pass in days do not.
 fn is_worth_another_run(class: FailureClass) -> bool {
     class.is_transient() && !matches!(class, FailureClass::SiteError | FailureClass::Blocked)
-}
-
-/// What a run left, opened.
-#[derive(Default)]
-struct Left {
-    picture: Option<OpenFile>,
-    sound: Option<OpenFile>,
-    subtitles: Vec<Language>,
-}
-
-struct OpenFile {
-    file: std::fs::File,
-    len: u64,
-    head: Vec<u8>,
-}
-
-struct Language {
-    name: String,
-    text: Option<String>,
-}
-
-impl Left {
-    fn open(folder: &Folder, told: &Told) -> io::Result<Self> {
-        let mut left = Self::default();
-        for described in &told.files {
-            let slot = if said::is_sound(described) { &mut left.sound } else { &mut left.picture };
-            if slot.is_none() {
-                *slot = open(folder, described)?;
-            }
-        }
-        for (name, path) in told.files.last().map(said::subtitles).unwrap_or_default() {
-            // Where they were written first, or where they were moved to.
-            let moved = format!("subtitles.{name}.vtt");
-            let path = path.filter(|path| path.ends_with(".vtt"));
-            let file = path.and_then(|path| folder.open(&moved).or_else(|_| folder.open(&path)).ok());
-            let text = file.and_then(|(file, _)| folder::text(file, MAX_SUBTITLES).ok());
-            left.subtitles.push(Language { name, text });
-        }
-        Ok(left)
-    }
-}
-
-/// None: what yt-dlp names is not there, or no file.
-fn open(folder: &Folder, described: &Map<String, Value>) -> io::Result<Option<OpenFile>> {
-    let Some((file, len)) = said::path(described).and_then(|path| folder.open(path).ok()) else { return Ok(None) };
-    let head = folder::head(&file)?;
-    Ok(Some(OpenFile { file, len, head }))
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> Result<T, FetchError> {
