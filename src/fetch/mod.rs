@@ -58,7 +58,7 @@ pub use crate::sample::Container;
 pub use client::Proxies;
 pub use retry::Backoff;
 pub use settings::FetchSetupError;
-pub use site::{SiteMeta, SiteSetupError, Wish, program, supervise};
+pub use site::{Languages, SiteMeta, SiteSetupError, Wish, program, supervise};
 pub use target::shown;
 
 /// Fetches samples. Clones share connections, limits and breakers.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use crate::config::Config;
-use crate::fetch::{SiteMeta, Wish};
+use crate::fetch::{Languages, SiteMeta, Wish};
 use crate::sample::{Container, Payload};
 use crate::sink::{Member, OutputSample};
 use crate::subsample::clips::Style;
@@ -33,9 +33,8 @@ pub(super) fn wish(config: &Config, recipe: &Recipe) -> Wish {
 pub(super) fn describe(sample: &mut OutputSample, site: SiteMeta) -> Option<Sound> {
     let mut meta = Map::new();
     meta.insert("info".into(), site.info.map_or(Value::Null, Value::Object));
-    let languages = |languages: Vec<(String, Result<String, String>)>| {
-        languages.into_iter().map(|(language, text)| (language, read(text))).collect()
-    };
+    let languages =
+        |languages: Languages| languages.into_iter().map(|(language, text)| (language, read(text))).collect();
     meta.insert("subtitles".into(), site.subtitles.map(languages).map_or(Value::Null, Value::Object));
     if meta.values().any(|value| !value.is_null()) {
         sample.meta.insert("yt_meta_dict".into(), Value::Object(meta));

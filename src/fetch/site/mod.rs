@@ -68,9 +68,12 @@ pub struct SiteMeta {
     pub sound: Option<(Container, Payload)>,
     /// The description of the video; none where none was asked for.
     pub info: Option<Map<String, Value>>,
-    /// WebVTT by language, or what is wrong with it; none where none was asked for.
-    pub subtitles: Option<Vec<(String, Result<String, String>)>>,
+    /// None where none was asked for.
+    pub subtitles: Option<Languages>,
 }
+
+/// WebVTT by language, or what is wrong with it.
+pub type Languages = Vec<(String, Result<String, String>)>;
 
 /// All that yt-dlp's arguments are made of, beside the sample.
 #[derive(Debug)]

@@ -67,7 +67,7 @@ pub enum SiteSetupError {
     Broken { program: String, what: String },
     #[error("the cookies for yt-dlp cannot be read: {0}; see reading.yt_args.cookies")]
     Cookies(String),
-    #[error("the program that watches over yt-dlp cannot be started: {0}")]
+    #[error("yt-dlp, or the program that watches over it, cannot be started: {0}")]
     Supervisor(String),
 }
 

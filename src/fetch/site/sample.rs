@@ -13,7 +13,7 @@ use super::folder::Folder;
 use super::gate::Gate;
 use super::left::{Language, Left};
 use super::said::Told;
-use super::{SiteMeta, Sites, WayOut, command, errors, said, which};
+use super::{Languages, SiteMeta, Sites, WayOut, command, errors, said, which};
 use crate::fetch::breaker::Outcome;
 use crate::fetch::deadline::Deadline;
 use crate::fetch::host::{Host, Open};
@@ -191,7 +191,8 @@ impl<'a> SiteTransfer<'a> {
             (End::Killed, _) => site(FailureClass::SiteError, "yt-dlp and its watcher were killed".into()),
             (End::Signal(signal), _) => site(FailureClass::SiteError, format!("yt-dlp died by signal {signal}")),
             (End::CannotStart, error) => {
-                let why = error.unwrap_or_else(|| "no reason given".into());
+                let last = || said.errors.lines().last().unwrap_or("no reason given").to_owned();
+                let why = error.unwrap_or_else(last);
                 Some(Err(FetchError::Site(super::SiteSetupError::Supervisor(why))))
             }
             // Whatever became of each of them.
@@ -258,11 +259,7 @@ impl<'a> SiteTransfer<'a> {
     }
 
     /// What came of the subtitles. They fail the sample only where it is worth nothing without them.
-    fn subtitles(
-        &self,
-        complaints: &str,
-        found: Vec<Language>,
-    ) -> Result<Vec<(String, Result<String, String>)>, Failure> {
+    fn subtitles(&self, complaints: &str, found: Vec<Language>) -> Result<Languages, Failure> {
         let metadata = self.sites.settings.args.yt_metadata_args.as_ref();
         let first_only = metadata.and_then(|it| it.writesubtitles.as_ref()).and_then(Value::as_str) == Some("first");
         let mut all = Vec::new();
