@@ -444,7 +444,7 @@ fn files_that_cannot_be_read() {
     let message = |path: &Path| config::load(path, &[]).unwrap_err().to_string();
     insta::assert_snapshot!(message(Path::new("no/such.yaml")), @"
     cannot read the config no/such.yaml: No such file or directory (os error 2)
-      = help: give a YAML file, or the name of a built-in config: download, downsample_ml, cut_detection, reprocess, optical_flow
+      = help: give a YAML file, or the name of a built-in config: download, downsample_ml, cut_detection, reprocess, sites, optical_flow
     ");
     let folder = tempfile::tempdir().unwrap();
     assert!(message(folder.path()).ends_with("it is a directory"));

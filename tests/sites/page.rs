@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::lab::{Lab, footage, site};
+use crate::lab::{Lab, footage, site, yt_dlp};
 
 #[test]
 fn a_page_with_a_film_becomes_the_film_and_others_stay_pages() {
@@ -67,4 +67,27 @@ fn the_page_of_a_private_address_starts_no_process() {
     let lab = lab.option("reading.allow_private_networks=false");
     assert_eq!(lab.one().json["error_class"], "address_refused");
     assert!(!lab.path("started").exists() && site.requests().is_empty());
+}
+
+#[test]
+fn the_doctor_tells_what_yt_dlp_there_is() {
+    let check = |path: &str| {
+        let output = crate::job::clipmill().args(["doctor", "--json"]).env("PATH", path).output().unwrap();
+        let checks: Vec<serde_json::Value> = serde_json::from_slice(&output.stdout).unwrap();
+        checks.into_iter().find(|check| check["name"] == "yt-dlp").unwrap()
+    };
+    let detail = |check: &serde_json::Value| check["detail"].as_str().unwrap().to_owned();
+    let none = check("/no/such/folder");
+    assert_eq!((&none["level"], none["detail"].as_str().unwrap().contains("not in PATH")), (&json!("ok"), true));
+    // The real one: its age depends on the day, its version does not.
+    let real = check(yt_dlp().parent().unwrap().to_str().unwrap());
+    assert!(detail(&real).starts_with("2026.10.26, "), "{real}");
+    for (version, words) in
+        [("2024.03.10", "older than 2026.02.21"), ("2026.02.21", "days old"), ("rubbish", "no version")]
+    {
+        let lab = Lab::new(&[]).stand_in(version, "");
+        let old = check(lab.path("").to_str().unwrap());
+        assert_eq!((&old["level"], detail(&old).contains(words)), (&json!("warning"), true), "{old}");
+        assert!(old["remedy"].as_str().unwrap().contains("pip install -U yt-dlp"), "{old}");
+    }
 }

@@ -60,8 +60,19 @@ pub fn supervise(folder: &Path, file_bytes: u64, program: &Path, arguments: &[Os
             CANNOT_START
         }
     };
-    let _ = std::fs::remove_dir_all(folder);
+    remove(folder);
     code
+}
+
+/// The rank may be removing it at the same moment, which makes either of us stumble.
+fn remove(folder: &Path) {
+    for _ in 0..20 {
+        let _ = std::fs::remove_dir_all(folder);
+        if !folder.exists() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
 
 fn code(status: ExitStatus) -> i32 {
