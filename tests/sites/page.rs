@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::fault_server::{FaultServer, respond};
 use crate::lab::{Lab, footage, site, yt_dlp};
 
 #[test]
@@ -67,6 +68,34 @@ fn the_page_of_a_private_address_starts_no_process() {
     let lab = lab.option("reading.allow_private_networks=false");
     assert_eq!(lab.one().json["error_class"], "address_refused");
     assert!(!lab.path("started").exists() && site.requests().is_empty());
+}
+
+/// The guard is on. A proxy of the environment stands in for the Internet, whose page leads yt-dlp inside.
+#[test]
+fn a_page_that_leads_inside_is_refused_at_the_gate() {
+    let internet = FaultServer::start(|request, stream| match request.target.as_str() {
+        "http://8.8.8.8/redirect" => respond(stream, "302 Found", &["Location: http://10.0.0.1/admin"], b""),
+        "http://8.8.8.8/watch" => {
+            let page = b"<!DOCTYPE html><html><title>A film</title><video src='http://169.254.169.254/film.mp4'></video></html>";
+            respond(stream, "200 OK", &["Content-Type: text/html"], page)
+        }
+        _ => respond(stream, "200 OK", &["Content-Type: video/mp4"], &footage("bikes.mp4")),
+    });
+    let lab = Lab::new(&["watch", "redirect", "open"].map(|path| format!("http://8.8.8.8/{path}")))
+        .option("reading.allow_private_networks=false")
+        .option("reading.yt_args.hosts=[8.8.8.8]")
+        .option(&format!("reading.yt_args.proxy={}", internet.url("")));
+    let samples = lab.samples();
+    let refused = |host: &str| {
+        format!(
+            "{host} is a private, loopback, link-local or otherwise not global address; allow it with \
+                 reading.allow_private_networks"
+        )
+    };
+    samples["000000"].failed("address_refused", &refused("169.254.169.254"));
+    samples["000001"].failed("address_refused", &refused("10.0.0.1"));
+    assert_eq!(samples["000002"].media["mp4"], footage("bikes.mp4"));
+    assert!(internet.requests().iter().all(|request| request.target.starts_with("http://8.8.8.8/")));
 }
 
 #[test]

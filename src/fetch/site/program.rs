@@ -54,7 +54,7 @@ impl std::fmt::Display for Version {
 pub enum SiteSetupError {
     #[error(
         "the table names pages of sites, and there is no `{0}` on this machine: install it on all nodes \
-         (`pip install yt-dlp`), name it in reading.yt_args.program, or set that to null to have such rows fail"
+         (`pip install \"yt-dlp[default]\"`), name it in reading.yt_args.program, or set that to null to have such rows fail"
     )]
     Missing(String),
     #[error(
