@@ -30,6 +30,7 @@ pub(super) fn paths(config: &mut Config, lookup: Lookup<'_>) -> Vec<Problem> {
         ("job.tmp_dir", job.tmp_dir.as_mut()),
         ("reading.yt_args.program", sites.program.as_mut()),
         ("reading.yt_args.cookies", sites.cookies.as_mut()),
+        ("reading.yt_args.cache_dir", sites.cache_dir.as_mut()),
     ];
     for (key, folder) in paths {
         let Some(folder) = folder else { continue };

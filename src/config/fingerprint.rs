@@ -27,6 +27,7 @@ const NO_BYTES: &[&str] = &[
     "reading.yt_args.run_timeout",
     "reading.yt_args.processes",
     "reading.yt_args.cookies",
+    "reading.yt_args.cache_dir",
     "reading.yt_args.proxy",
     "reading.yt_args.limit_rate",
     "reading.yt_args.sleep_requests",

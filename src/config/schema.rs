@@ -224,6 +224,8 @@ pub struct YtArgs {
     pub processes: u32,
     /// Cookies for yt-dlp, in Netscape's format; a copy is used. `${VAR}` and a leading `~/` are expanded.
     pub cookies: Option<PathBuf>,
+    /// Folder for yt-dlp's own cache, best on the node; null: none is kept. `${VAR}` and a leading `~/` are expanded.
+    pub cache_dir: Option<PathBuf>,
     /// Proxy for yt-dlp, `http://` or `socks5://`; null: that of the environment, if there is one.
     pub proxy: Option<String>,
     /// Bytes per second of each run of yt-dlp; null: no limit.
@@ -253,6 +255,7 @@ impl Default for YtArgs {
             run_timeout: 1800.0,
             processes: 8,
             cookies: None,
+            cache_dir: None,
             proxy: None,
             limit_rate: None,
             sleep_requests: 0.0,

@@ -8,8 +8,14 @@ use super::expand::escape;
 use super::{Config, keys};
 
 /// Keys whose values are paths, where `$` has a meaning.
-const PATHS: [&str; 5] =
-    ["job.url_list", "job.output_folder", "job.tmp_dir", "reading.yt_args.program", "reading.yt_args.cookies"];
+const PATHS: [&str; 6] = [
+    "job.url_list",
+    "job.output_folder",
+    "job.tmp_dir",
+    "reading.yt_args.program",
+    "reading.yt_args.cookies",
+    "reading.yt_args.cache_dir",
+];
 
 impl Config {
     /// The configuration as commented YAML, every key with its value.

@@ -20,7 +20,7 @@ pub(super) fn check(config: &Config, found: &mut Found) {
     for (key, text) in texts {
         text.iter().for_each(|text| word(key, text));
     }
-    for (key, path) in [("program", &args.program), ("cookies", &args.cookies)] {
+    for (key, path) in [("program", &args.program), ("cookies", &args.cookies), ("cache_dir", &args.cache_dir)] {
         path.iter().for_each(|path| word(key, &path.to_string_lossy()));
     }
     args.hosts.iter().for_each(|host| word("hosts", host));

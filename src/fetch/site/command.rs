@@ -18,7 +18,7 @@ pub(super) fn arguments(settings: &Settings, wish: Wish, cookies: Option<&Path>,
     let args = &settings.args;
     let mut line = Line::default();
     // Nothing that lies about on this machine decides what comes.
-    line.flags(&["--ignore-config", "--no-cache-dir", "--no-playlist", "--ignore-errors", "--no-simulate"]);
+    line.flags(&["--ignore-config", "--no-playlist", "--ignore-errors", "--no-simulate"]);
     line.flags(&["--quiet", "--no-progress", "--no-mtime", "--no-overwrites"]);
     line.pair("--color", "no_color");
     // No ffmpeg and no other downloader: whether one is installed must not change the bytes.
@@ -42,6 +42,11 @@ pub(super) fn arguments(settings: &Settings, wish: Wish, cookies: Option<&Path>,
     }
     if let Some(cookies) = cookies {
         line.path("--cookies", cookies);
+    }
+    // Relative to where the rank was started, and yt-dlp runs elsewhere.
+    match args.cache_dir.as_ref().and_then(|folder| std::path::absolute(folder).ok()) {
+        Some(folder) => line.path("--cache-dir", &folder),
+        None => line.flags(&["--no-cache-dir"]),
     }
     if let Some(rate) = args.limit_rate {
         line.pair("--limit-rate", &rate.to_string());
@@ -146,7 +151,14 @@ mod tests {
         assert_eq!((last.as_str(), rest.last().unwrap().as_str()), ("--exec=rm", "--"));
         assert!(rest.iter().all(|word| word.starts_with("--")), "{rest:?}");
         assert!(!rest.iter().any(|word| word.starts_with("--exec")));
-        for word in ["--ignore-config", "--cookies=/s/c", "--user-agent=-x", "--socket-timeout=2", "--sub-langs=en"] {
+        for word in [
+            "--ignore-config",
+            "--no-cache-dir",
+            "--cookies=/s/c",
+            "--user-agent=-x",
+            "--socket-timeout=2",
+            "--sub-langs=en",
+        ] {
             assert!(rest.iter().any(|have| have == word), "{word}");
         }
     }
