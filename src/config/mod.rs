@@ -26,16 +26,15 @@ mod subtitles;
 mod syntax;
 mod tree;
 mod validate;
+mod yt_args;
 
 pub use error::{ConfigError, Report};
 pub use keys::{Key, keys, keys_of};
 pub use limits::Limits;
 pub use load::{Loaded, load};
 pub use read::SHIPPED;
-pub use schema::{
-    Config, Distribution, IncrementalMode, InputFormat, Job, MpiMode, OutputFormat, Reading, Storage, YtArgs,
-    YtMetadataArgs,
-};
+pub use schema::{Config, Distribution, IncrementalMode, InputFormat, Job, MpiMode, OutputFormat, Reading, Storage};
+pub use yt_args::{YtArgs, YtMetadataArgs};
 
 /// The JSON Schema (draft 2020-12) of a configuration file, with descriptions, defaults and ranges.
 pub fn schema() -> serde_json::Value {
