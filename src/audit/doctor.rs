@@ -111,6 +111,34 @@ pub fn media_workers() -> Check {
     }
 }
 
+/// Days after which a yt-dlp is old: sites change, and every few weeks a release follows them.
+const STALE_DAYS: u64 = 90;
+
+/// The yt-dlp in `PATH`, which fetches pages of sites; jobs over files need none.
+pub fn sites() -> Check {
+    use crate::fetch::program::{age_in_days, check, find};
+    let name = "yt-dlp";
+    let update = "`pip install -U yt-dlp`, on all nodes";
+    let program = match find(Path::new(name)) {
+        Ok(program) => program,
+        Err(_) => return Check::ok(name, "not in PATH; only pages of sites need it (`pip install yt-dlp`)"),
+    };
+    let version = match check(&program) {
+        Ok(version) => version,
+        Err(error) => {
+            return Check::warning(name, error.to_string(), format!("pages of sites cannot be fetched: {update}"));
+        }
+    };
+    let detail = format!("{version}, {}", program.display());
+    match age_in_days(version, std::time::SystemTime::now()) {
+        Some(days) if days > STALE_DAYS => {
+            let detail = format!("{detail}, {days} days old");
+            Check::warning(name, detail, format!("sites change, and old ones fail on them: {update}"))
+        }
+        _ => Check::ok(name, detail),
+    }
+}
+
 /// The proxies of the environment.
 pub fn proxies() -> Check {
     let names = ["http_proxy", "https_proxy", "all_proxy", "no_proxy"];

@@ -25,6 +25,7 @@ pub fn run(args: DoctorArgs) -> Exit {
     let mut checks = placement(defaults.memory_budget);
     checks.push(doctor::open_files(defaults.thread_count));
     checks.push(doctor::proxies());
+    checks.push(doctor::sites());
     #[cfg(feature = "media")]
     checks.push(doctor::media_workers());
     if let Some(output) = &args.output {

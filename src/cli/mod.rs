@@ -8,6 +8,7 @@ mod doctor;
 mod inspect;
 mod plan;
 mod run;
+mod site_guard;
 mod spark;
 mod status;
 mod submit;
@@ -54,6 +55,9 @@ enum Command {
     /// video2dataset's command line: the same flags, as a run
     #[command(name = "video2dataset")]
     Video2dataset(video2dataset::OldArgs),
+    /// Watch over one run of yt-dlp: a rank starts this by itself
+    #[command(hide = true)]
+    SiteGuard(site_guard::SiteGuardArgs),
 }
 
 /// Runs the command line of this process.
@@ -77,6 +81,7 @@ pub fn main() -> ExitCode {
         Command::Doctor(args) => doctor::run(args),
         Command::Config(args) => config::run(&args),
         Command::Video2dataset(args) => video2dataset::run(args, || help_of("video2dataset")),
+        Command::SiteGuard(args) => return site_guard::run(&args),
     };
     exit.into()
 }

@@ -24,12 +24,16 @@ pub(super) fn paths(config: &mut Config, lookup: Lookup<'_>) -> Vec<Problem> {
     for (n, path) in job.url_list.iter_mut().enumerate() {
         expand_in_place(path, &format!("job.url_list.{n}"), lookup, &mut problems);
     }
-    let folders = [
+    let sites = &mut config.reading.yt_args;
+    let paths = [
         ("job.output_folder", Some(&mut job.output_folder)),
         ("job.tmp_dir", job.tmp_dir.as_mut()),
         ("telemetry.metrics_file", config.telemetry.metrics_file.as_mut()),
+        ("reading.yt_args.program", sites.program.as_mut()),
+        ("reading.yt_args.cookies", sites.cookies.as_mut()),
+        ("reading.yt_args.cache_dir", sites.cache_dir.as_mut()),
     ];
-    for (key, folder) in folders {
+    for (key, folder) in paths {
         let Some(folder) = folder else { continue };
         // A path from YAML is always UTF-8.
         let mut text = folder.to_string_lossy().into_owned();

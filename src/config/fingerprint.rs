@@ -21,8 +21,19 @@ const NO_BYTES: &[&str] = &[
     "job.enable_wandb",
     "job.wandb_project",
     "job.max_failed_fraction",
-    // Sites are not fetched by this version, so its settings touch nothing.
-    "reading.yt_args",
+    // Who is asked, how, and as whom. What is asked for counts: sizes, format, metadata.
+    "reading.yt_args.program",
+    "reading.yt_args.hosts",
+    "reading.yt_args.run_timeout",
+    "reading.yt_args.processes",
+    "reading.yt_args.cookies",
+    "reading.yt_args.cache_dir",
+    "reading.yt_args.proxy",
+    "reading.yt_args.limit_rate",
+    "reading.yt_args.sleep_requests",
+    "reading.yt_args.sleep_interval",
+    "reading.yt_args.extractor_args",
+    "reading.yt_args.user_agent",
     "reading.sampler",
     "reading.timeout",
     "reading.connect_timeout",
@@ -57,7 +68,12 @@ impl Config {
         let decides = |path: &str| {
             decides_flow(path) || !NO_BYTES.iter().any(|key| path == *key || path.starts_with(&format!("{key}.")))
         };
-        let leaves = keys::keys().iter().filter(|key| !key.section && decides(&key.path));
+        // Plans from before sites were fetched stay good where nothing but the default is asked of them.
+        let of_sites = |key: &keys::Key| {
+            let value = key.path.split('.').try_fold(&values, |value, name| value.get(name));
+            key.path.starts_with("reading.yt_args.") && value == Some(&key.default)
+        };
+        let leaves = keys::keys().iter().filter(|key| !key.section && decides(&key.path) && !of_sites(key));
         leaves.map(|key| (key.path.clone(), brief(&values, &key.path))).collect()
     }
 }

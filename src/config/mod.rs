@@ -20,6 +20,7 @@ mod read;
 mod render;
 mod schema;
 mod show;
+mod sites;
 mod slurm_args;
 mod subsampling;
 mod subtitles;
@@ -27,19 +28,18 @@ mod syntax;
 mod telemetry;
 mod tree;
 mod validate;
+mod yt_args;
 
 pub use error::{ConfigError, Report};
 pub use keys::{Key, keys, keys_of};
 pub use limits::Limits;
 pub use load::{Loaded, load};
 pub use read::SHIPPED;
-pub use schema::{
-    Config, Distribution, IncrementalMode, InputFormat, Job, MpiMode, OutputFormat, Reading, Storage, YtArgs,
-    YtMetadataArgs,
-};
+pub use schema::{Config, Distribution, IncrementalMode, InputFormat, Job, MpiMode, OutputFormat, Reading, Storage};
 pub use slurm_args::{SlurmArgs, Words};
 pub use telemetry::Telemetry;
 pub(crate) use tree::nearest;
+pub use yt_args::{YtArgs, YtMetadataArgs};
 
 /// The JSON Schema (draft 2020-12) of a configuration file, with descriptions, defaults and ranges.
 pub fn schema() -> serde_json::Value {

@@ -8,11 +8,12 @@ use super::error::{At, ConfigError, Problem, Source, Span};
 use std::sync::Arc;
 
 /// Configurations that the binary carries, by name.
-pub const SHIPPED: [(&str, &str); 5] = [
+pub const SHIPPED: [(&str, &str); 6] = [
     ("download", include_str!("../../configs/download.yaml")),
     ("downsample_ml", include_str!("../../configs/downsample_ml.yaml")),
     ("cut_detection", include_str!("../../configs/cut_detection.yaml")),
     ("reprocess", include_str!("../../configs/reprocess.yaml")),
+    ("sites", include_str!("../../configs/sites.yaml")),
     ("optical_flow", include_str!("../../configs/optical_flow.yaml")),
 ];
 

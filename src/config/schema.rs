@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::forms::{OneOrMany, Size, one_or_many, size};
+use super::yt_args::YtArgs;
 use super::{Limits, Telemetry};
 use crate::subsample::Encoding;
 
@@ -204,52 +205,6 @@ impl Default for Reading {
             allow_private_networks: false,
             allow_local_paths: false,
             dataloader_args: None,
-        }
-    }
-}
-
-/// Settings for yt-dlp.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct YtArgs {
-    /// Least height of the chosen video, pixels.
-    pub download_size: i64,
-    /// Least sample rate of the chosen audio, Hz.
-    pub download_audio_rate: i64,
-    /// Metadata and subtitles to fetch; null: none. Handed to yt-dlp whole.
-    pub yt_metadata_args: Option<YtMetadataArgs>,
-}
-
-impl Default for YtArgs {
-    fn default() -> Self {
-        Self { download_size: 360, download_audio_rate: 44100, yt_metadata_args: Some(YtMetadataArgs::default()) }
-    }
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
-pub struct YtMetadataArgs {
-    /// `all` (every language in `subtitleslangs`), `first` (the first there is), or false.
-    pub writesubtitles: Option<serde_json::Value>,
-    /// Languages, best first.
-    pub subtitleslangs: Vec<String>,
-    /// Generated subtitles too.
-    pub writeautomaticsub: bool,
-    /// yt-dlp's description of the video.
-    pub get_info: bool,
-    /// Any further option of yt-dlp.
-    #[serde(flatten)]
-    pub other: BTreeMap<String, serde_json::Value>,
-}
-
-impl Default for YtMetadataArgs {
-    fn default() -> Self {
-        Self {
-            writesubtitles: Some("all".into()),
-            subtitleslangs: vec!["en".into()],
-            writeautomaticsub: true,
-            get_info: true,
-            other: BTreeMap::new(),
         }
     }
 }

@@ -8,7 +8,15 @@ use super::expand::escape;
 use super::{Config, keys};
 
 /// Keys whose values are paths, where `$` has a meaning.
-const PATHS: [&str; 4] = ["job.url_list", "job.output_folder", "job.tmp_dir", "telemetry.metrics_file"];
+const PATHS: [&str; 7] = [
+    "job.url_list",
+    "job.output_folder",
+    "job.tmp_dir",
+    "telemetry.metrics_file",
+    "reading.yt_args.program",
+    "reading.yt_args.cookies",
+    "reading.yt_args.cache_dir",
+];
 
 impl Config {
     /// The configuration as commented YAML, every key with its value.

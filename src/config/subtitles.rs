@@ -19,6 +19,12 @@ impl Config {
         settings.any(|settings| settings.is_at_subtitles())
     }
 
+    /// Whether samples may come with subtitles: those of sites do.
+    fn sites_bring_subtitles(&self) -> bool {
+        let sites = &self.reading.yt_args;
+        sites.program.is_some() && sites.yt_metadata_args.is_some()
+    }
+
     /// Whether scenes become clips.
     pub(super) fn cuts_are_clips(&self) -> bool {
         let cuts = self.subsampling.get("CutDetectionSubsampler").and_then(|cuts| cuts.get("cuts_are_clips"));
@@ -46,10 +52,14 @@ pub(super) fn check(config: &Config, found: &mut Found) {
         found.add(key, "this build has no media rooms", "build with the feature `media`");
     }
     let columns = &config.job.save_additional_columns;
-    // Else every sample would fail, after all of them were fetched. A fetcher that brings subtitles ends this.
-    if config.job.input_format != InputFormat::Webdataset && !columns.iter().any(|column| column == FIELD) {
+    // Else every sample would fail, after all of them were fetched.
+    if !config.sites_bring_subtitles()
+        && config.job.input_format != InputFormat::Webdataset
+        && !columns.iter().any(|column| column == FIELD)
+    {
         let help = format!(
-            "a table has to have a column `{FIELD}` (WebVTT or JSON), named in job.save_additional_columns; tars bring \
+            "sites bring subtitles where reading.yt_args asks for them (program, yt_metadata_args); else a table has to \
+             have a column `{FIELD}` (WebVTT or JSON), named in job.save_additional_columns; tars bring \
              subtitles along in `yt_meta_dict` or as `.vtt` members"
         );
         found.add(key, "no sample of this job can have subtitles", help);

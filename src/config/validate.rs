@@ -9,7 +9,10 @@ use serde_json::Value as Json;
 
 use super::error::{At, Problem};
 use super::tree::nearest;
-use super::{Config, IncrementalMode, InputFormat, Job, Storage, infer, keys, slurm_args, subsampling, subtitles, telemetry};
+use super::{
+    Config, IncrementalMode, InputFormat, Job, Storage, infer, keys, sites, slurm_args, subsampling, subtitles,
+    telemetry,
+};
 use crate::sample::RESERVED_FIELDS;
 use crate::subsample::Recipe;
 
@@ -18,6 +21,7 @@ pub(super) fn problems(config: &Config) -> Vec<Problem> {
     let mut found = Found(ranges(config));
     subsampling::check(config, &mut found);
     subtitles::check(config, &mut found);
+    sites::check(config, &mut found);
     input(&config.job, &mut found);
     columns(&config.job, &mut found);
     encode_formats(config, &mut found);
@@ -50,6 +54,7 @@ pub(super) fn warnings(config: &Config) -> Vec<Problem> {
     if config.reading.dataloader_args.is_some() && !config.computes_flow() {
         found.add("reading.dataloader_args", "has no effect in this version", "remove it");
     }
+    sites::warnings(config, &mut found);
     found.0
 }
 

@@ -48,6 +48,17 @@ impl Proxies {
         if self.https.is_empty() { &self.all } else { &self.https }
     }
 
+    /// All URLs through one proxy.
+    pub(super) fn only(proxy: &str) -> Self {
+        Self { all: proxy.to_owned(), ..Self::default() }
+    }
+
+    /// Tells for any URL the proxy to take; none where there is none at all.
+    pub(super) fn matcher(&self) -> Option<Matcher> {
+        let builder = || Matcher::builder().http(self.for_http()).https(self.for_https()).no(self.no.as_str());
+        (!self.is_empty()).then(|| builder().build())
+    }
+
     fn is_empty(&self) -> bool {
         self.for_http().is_empty() && self.for_https().is_empty()
     }
@@ -98,8 +109,7 @@ impl Clients {
 /// target would be checked.
 fn proxied(settings: &Settings<'_>) -> Result<(Matcher, Client), FetchSetupError> {
     let proxies = settings.proxies;
-    let matcher =
-        Matcher::builder().http(proxies.for_http()).https(proxies.for_https()).no(proxies.no.as_str()).build();
+    let matcher = proxies.matcher().ok_or(FetchSetupError::Proxy)?;
     let mut rules = Vec::new();
     let mut names = HashSet::new();
     for (value, make, probe) in [

@@ -15,7 +15,7 @@ use crate::sample::{Failure, FailureClass};
 /// Bytes that are read at a time; between two blocks a dropped future ends the reading.
 const BLOCK: usize = 1 << 20;
 /// Bytes that tell what a file is.
-const HEAD: usize = 512;
+pub(super) const HEAD: usize = 512;
 
 /// Reads the regular file `path` into `collector`; symbolic links to regular files are followed.
 pub(super) async fn read(path: PathBuf, max_bytes: u64, collector: &mut Collector) -> Result<(), FetchError> {

@@ -10,6 +10,7 @@
 //!    │           ├─ host ──► breaker             (one client, guarded resolver)
 //!    │           ├─ retry, deadline, resume, answer, optout, classify
 //!    │           └─ body (blocks under the memory budget), sniff
+//!    ├──────► site      pages of sites, through yt-dlp
 //!    └──────► local     files of this machine
 //! ```
 //!
@@ -30,6 +31,7 @@ mod resolve;
 mod resume;
 mod retry;
 mod settings;
+mod site;
 mod target;
 mod transfer;
 
@@ -37,6 +39,8 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+
+use url::Url;
 
 use crate::config;
 use crate::error::Class;
@@ -46,6 +50,7 @@ use body::Collector;
 use client::Clients;
 use deadline::{Deadline, Late};
 use host::Hosts;
+use site::{SiteTransfer, Sites, Way};
 use target::Target;
 use transfer::Transfer;
 
@@ -53,6 +58,7 @@ pub use crate::sample::Container;
 pub use client::Proxies;
 pub use retry::Backoff;
 pub use settings::FetchSetupError;
+pub use site::{Languages, SiteMeta, SiteSetupError, Wish, program, supervise};
 pub use target::shown;
 
 /// Fetches samples. Clones share connections, limits and breakers.
@@ -69,12 +75,22 @@ pub struct Options {
     /// Hand files of this machine on as they are, to be read in place: for jobs that keep none of their bytes, since a
     /// file that fails then is not the sink's to read.
     pub in_place: bool,
+    /// What is made of a site's video.
+    pub wish: Wish,
+    /// The program `clipmill`, which watches over yt-dlp; none: this very program.
+    pub supervisor: Option<PathBuf>,
 }
 
 impl Default for Options {
     /// The usual backoff, the proxies of the environment, all files read whole.
     fn default() -> Self {
-        Self { backoff: Backoff::default(), proxies: Proxies::from_env(), in_place: false }
+        Self {
+            backoff: Backoff::default(),
+            proxies: Proxies::from_env(),
+            in_place: false,
+            wish: Wish::default(),
+            supervisor: None,
+        }
     }
 }
 
@@ -96,6 +112,7 @@ struct Inner {
     in_place: bool,
     budget: Budget,
     scratch: Arc<PathBuf>,
+    sites: Sites,
 }
 
 /// A whole body.
@@ -106,6 +123,8 @@ pub struct Fetched {
     pub bytes_received: u64,
     /// By the bytes, not by name or `Content-Type`.
     pub container: Container,
+    /// What came with it, where it came from a site.
+    pub site: Option<SiteMeta>,
 }
 
 /// Why there is no body.
@@ -120,6 +139,9 @@ pub enum FetchError {
     /// The node's too: without descriptors no host can be reached, and none is to blame.
     #[error("too many open files: raise `ulimit -n`, or lower distribution.thread_count")]
     OpenFiles,
+    /// The machine's: rows name pages of sites, and there is nothing here to fetch them with.
+    #[error(transparent)]
+    Site(#[from] SiteSetupError),
 }
 
 impl FetchError {
@@ -128,6 +150,7 @@ impl FetchError {
         match self {
             FetchError::Sample(_) => Class::Sample,
             FetchError::Scratch(_) | FetchError::OpenFiles => Class::Shard,
+            FetchError::Site(_) => Class::Job,
         }
     }
 }
@@ -183,6 +206,7 @@ impl Fetcher {
             in_place: options.in_place,
             budget,
             scratch,
+            sites: Sites::new(reading, options.wish, options.supervisor, &options.proxies)?,
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -193,11 +217,45 @@ impl Fetcher {
     /// Samples of a host whose breaker is open fail at once as [`FailureClass::Blocked`]; `incremental_mode:
     /// retry_failed` does them again.
     pub async fn fetch(&self, url: &str) -> Result<Fetched, FetchError> {
-        let builder = PayloadBuilder::new(&self.inner.budget, Arc::clone(&self.inner.scratch));
-        let collector = Collector::new(builder);
         match target::parse(url)? {
-            Target::Http(url) => Transfer::new(&self.inner, &url, collector).run().await,
-            Target::Local(path) => self.read(path, collector).await,
+            Target::Http(url) => match self.inner.sites.way(&url) {
+                Way::File => self.transfer(&url).await,
+                Way::Site => self.site(&url).await,
+                Way::Either => self.file_or_site(&url).await,
+            },
+            Target::Local(path) => self.read(path, self.collector()).await,
+        }
+    }
+
+    fn collector(&self) -> Collector {
+        Collector::new(PayloadBuilder::new(&self.inner.budget, Arc::clone(&self.inner.scratch)))
+    }
+
+    async fn transfer(&self, url: &Url) -> Result<Fetched, FetchError> {
+        Transfer::new(&self.inner, url, self.collector()).run().await
+    }
+
+    async fn site(&self, url: &Url) -> Result<Fetched, FetchError> {
+        let program = self.inner.sites.program().await?;
+        SiteTransfer::new(&self.inner, url, program).run().await
+    }
+
+    /// A file, or a page that yt-dlp may know what to do with. Where it does not, or is not there, the page is what
+    /// the row has led to.
+    async fn file_or_site(&self, url: &Url) -> Result<Fetched, FetchError> {
+        let page = match self.transfer(url).await {
+            Err(FetchError::Sample(failure)) if transfer::is_page(&failure) => failure,
+            done => return done,
+        };
+        match self.site(url).await {
+            Err(FetchError::Site(_)) => {
+                let message = page.message + "; a usable yt-dlp, which may know the site, is not on this machine";
+                Err(Failure::new(page.class, message).into())
+            }
+            Err(FetchError::Sample(failure)) if failure.class == FailureClass::UnsupportedUrl => {
+                Err(Failure::new(page.class, format!("{}; {}", page.message, failure.message)).into())
+            }
+            done => done,
         }
     }
 
@@ -222,13 +280,13 @@ impl Fetcher {
                 deadline.step(limit, local::open_in_place(path, self.inner.max_bytes)).await.map_err(late)??;
             let container = transfer::judge(opened.len, &opened.head, &subject)?;
             let payload = Payload::file(opened.file, opened.len);
-            return Ok(Fetched { payload, bytes_received: opened.len, container });
+            return Ok(Fetched { payload, bytes_received: opened.len, container, site: None });
         }
         let reading = local::read(path, self.inner.max_bytes, &mut collector);
         deadline.step(limit, reading).await.map_err(late)??;
         let container = transfer::judge(collector.len(), collector.head(), &subject)?;
         let bytes_received = collector.len();
         let payload = collector.finish().await.map_err(FetchError::Scratch)?;
-        Ok(Fetched { payload, bytes_received, container })
+        Ok(Fetched { payload, bytes_received, container, site: None })
     }
 }

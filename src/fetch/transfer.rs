@@ -111,7 +111,7 @@ impl<'a> Transfer<'a> {
         let subject = target::name(self.source);
         let container = judge(self.collector.len(), self.collector.head(), &subject)?;
         let payload = self.collector.finish().await.map_err(FetchError::Scratch)?;
-        Ok(Fetched { payload, bytes_received: self.received, container })
+        Ok(Fetched { payload, bytes_received: self.received, container, site: None })
     }
 
     /// One attempt: from the table's URL over all redirects to the end of the body.
@@ -314,11 +314,19 @@ pub(super) fn judge(len: u64, head: &[u8], subject: &str) -> Result<Container, F
     })
 }
 
+/// Whether a page or a playlist came instead of media: see [`sniff`].
+pub(super) fn is_page(failure: &Failure) -> bool {
+    let kinds = ["an HTML page", "an XML document", "an HLS playlist", "a DASH manifest"];
+    let is = |kind: &&str| failure.message.contains(&format!(" answered with {kind}"));
+    failure.class == FailureClass::NotMedia && kinds.iter().any(is)
+}
+
 fn broken(url: &Url) -> Trouble {
     Failure::new(FailureClass::Reset, classify::broken(&target::name(url))).into()
 }
 
-fn blocked(url: &Url) -> Failure {
+/// The host is left alone for now.
+pub(super) fn blocked(url: &Url) -> Failure {
     let host = target::name(url);
     let message =
         format!("{host} refused too many requests in a row and is left alone for now; retry_failed tries again");

@@ -29,6 +29,9 @@ pub enum JobError {
     Scratch { folder: PathBuf, why: String },
     #[error("this rank has too many files open: raise `ulimit -n`, or lower distribution.thread_count")]
     OpenFiles,
+    /// Rows name pages of sites, and this machine has nothing to fetch them with.
+    #[error(transparent)]
+    Sites(crate::fetch::SiteSetupError),
     #[error("cannot start a thread: {source}; raise the limit on processes (`ulimit -u`)")]
     Thread { source: io::Error },
     #[error("cannot start the network runtime: {source}")]
@@ -62,6 +65,7 @@ impl JobError {
             | JobError::Fetch(_)
             | JobError::Scratch { .. }
             | JobError::OpenFiles
+            | JobError::Sites(_)
             | JobError::Thread { .. }
             | JobError::Runtime { .. }
             | JobError::Refused { .. } => Class::Job,
@@ -72,7 +76,7 @@ impl JobError {
     pub fn is_usage(&self) -> bool {
         use crate::ledger::LedgerError::{ColumnChanged, Foreign, HalfOverwritten, Mismatch, NewerFormat};
         match self {
-            JobError::Source(_) | JobError::Refused { usage: true, .. } => true,
+            JobError::Source(_) | JobError::Sites(_) | JobError::Refused { usage: true, .. } => true,
             JobError::Ledger(error) => matches!(
                 error,
                 ColumnChanged { .. } | Foreign { .. } | HalfOverwritten | Mismatch(_) | NewerFormat { .. }

@@ -1,6 +1,6 @@
 //! Feeds the rows of one shard through the fetcher to its writer.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -13,11 +13,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::room::MetadataRoom;
+use super::sites;
 use super::tars::TarShard;
 use super::writer::{ToWriter, Written};
 use crate::cluster::{Level, Stop};
 use crate::fetch::{self, FetchError, Fetched, Fetcher};
-use crate::sample::{Failure, FailureClass, KeyFormat, Payload, Row, Status};
+use crate::sample::{Failure, FailureClass, KeyFormat, Row, Status};
 use crate::sink::{Finished, Member, OutputSample, SampleFormat};
 use crate::telemetry::{FailureLog, Progress};
 
@@ -37,6 +38,8 @@ pub struct Feeder {
     pub keys: KeyFormat,
     /// Extension of the media member, where no worker makes the members.
     pub extension: String,
+    /// Extensions of the members of a sample that arrives with its sound apart.
+    pub formats: BTreeMap<String, String>,
     #[cfg(feature = "media")]
     pub mill: Option<super::mill::Mill>,
     pub stop: Stop,
@@ -186,7 +189,7 @@ impl Feeder {
         let (outputs, bytes_received) = match outcome {
             Ok(fetched) => {
                 let bytes = fetched.bytes_received;
-                (self.outputs(&key, &row, fetched.payload, slot).await?, bytes)
+                (self.outputs(&key, &row, fetched, slot).await?, bytes)
             }
             Err(FetchError::Sample(failure)) => (vec![self.failed(&key, &row, Status::FailedToDownload, failure)], 0),
             Err(error) => return Err(error.into()),
@@ -201,22 +204,39 @@ impl Feeder {
         &self,
         key: &str,
         row: &Row,
-        payload: Payload,
+        fetched: Fetched,
         slot: OwnedSemaphorePermit,
     ) -> Result<Vec<OutputSample>, FeedError> {
+        let mut whole = self.format.success(key, row, Vec::new());
+        let sound = fetched.site.and_then(|site| sites::describe(&mut whole, site));
         #[cfg(feature = "media")]
         if let Some(mill) = &self.mill {
             let place = mill.place().await;
             drop(slot);
-            let whole = self.format.success(key, row, Vec::new());
-            return Ok(match mill.process(place, &whole, payload).await? {
+            if let Some(sound) = sound {
+                whole.members = sites::stored(fetched.payload, sound);
+                let outputs = mill.process_stored(place, whole).await?;
+                self.log_failures(key, row, &outputs);
+                return Ok(outputs);
+            }
+            return Ok(match mill.process(place, &whole, fetched.payload).await? {
                 Ok(outputs) => outputs,
                 Err(failure) => vec![self.failed(key, row, Status::FailedToSubsample, failure)],
             });
         }
         drop(slot);
-        let member = Member { extension: self.extension.clone(), payload };
-        Ok(vec![self.format.success(key, row, vec![member])])
+        whole.members = match sound {
+            Some(sound) => sites::as_they_came(&self.formats, fetched.payload, sound),
+            None => vec![Member { extension: self.extension.clone(), payload: fetched.payload }],
+        };
+        Ok(vec![whole])
+    }
+
+    #[cfg(feature = "media")]
+    fn log_failures(&self, key: &str, row: &Row, outputs: &[OutputSample]) {
+        for failure in outputs.iter().filter_map(|output| output.failure.as_ref()) {
+            self.failures.log(key, &fetch::shown(url_of(row).unwrap_or_default()), failure);
+        }
     }
 
     async fn fetch(&self, row: &Row) -> Result<Fetched, FetchError> {

@@ -20,6 +20,7 @@ mod retry;
 mod room;
 #[cfg(feature = "media")]
 mod sidecars;
+mod sites;
 mod start;
 #[cfg(feature = "media")]
 mod stored;

@@ -209,6 +209,7 @@ impl Rank {
         let end = end.await.map_err(|_| JobError::WriterGone { shard: name })?;
         fed.map_err(|error| match error {
             FeedError::Fetch(FetchError::OpenFiles) => JobError::OpenFiles,
+            FeedError::Fetch(FetchError::Site(error)) => JobError::Sites(error),
             #[cfg(feature = "media")]
             FeedError::Mill(error) => error.into(),
             error => JobError::Scratch { folder: self.scratch(), why: error.to_string() },

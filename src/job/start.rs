@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::feed::Feeder;
 use super::rank::{Ending, Rank, Work, slots};
 use super::room::MetadataRoom;
-use super::{JobError, plan};
+use super::{JobError, plan, sites};
 use crate::cluster::{MpiSession, Placement, Stop, open_files};
 use crate::config::{Config, IncrementalMode, InputFormat};
 use crate::fetch::{self, Fetcher};
@@ -224,7 +224,8 @@ fn feeder(
              allows no more; raise it with `ulimit -Hn`"
         );
     }
-    let options = fetch::Options { in_place: reads_in_place(recipe), ..fetch::Options::default() };
+    let wish = sites::wish(config, recipe);
+    let options = fetch::Options { in_place: reads_in_place(recipe), wish, ..fetch::Options::default() };
     let budget = Budget::new(config.distribution.memory_budget);
     let scratch = Arc::new(placement.scratch.clone());
     Ok(Feeder {
@@ -237,6 +238,7 @@ fn feeder(
         format: SampleFormat::new(plan.columns()),
         keys: plan.keys(),
         extension: media_extension(config),
+        formats: config.job.encode_formats.clone(),
         stop: stop.clone(),
         progress: Arc::clone(progress),
         failures: FailureLog::default(),

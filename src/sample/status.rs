@@ -68,6 +68,20 @@ pub enum FailureClass {
     NotMedia,
     /// An empty body.
     Empty,
+    /// A site: the video is gone, hidden, or not there yet.
+    VideoUnavailable,
+    /// A site: only who is logged in may see it.
+    LoginRequired,
+    /// A site: too many requests.
+    RateLimited,
+    /// A site: not from here.
+    GeoBlocked,
+    /// A site: copy protection.
+    DrmProtected,
+    /// A site: no video at this URL that yt-dlp knows, or several.
+    UnsupportedUrl,
+    /// A site: yt-dlp failed for another reason.
+    SiteError,
     /// The media is cut off or damaged: no header, or not a frame that decodes.
     NotDecodable,
     /// The encoder or the container refused what was to be made.
@@ -104,11 +118,14 @@ impl FailureClass {
         use FailureClass::*;
         match self {
             Http(code) => code >= 500 || matches!(code, 408 | 425 | 429),
-            Dns | Connect | Timeout | Reset | Blocked => true,
+            Dns | Connect | Timeout | Reset | Blocked | RateLimited => true,
+            // A newer yt-dlp may know what the site has changed.
+            SiteError => true,
             NoUrl | BadRow | InvalidUtf8 | FieldTooLarge | BadUrl | AddressRefused | LocalPathRefused | LocalFile
-            | Tls | TooManyRedirects | TooLarge | OptedOut | NotMedia | Empty | NotDecodable | NotEncodable
-            | NoClips | NoSubtitles | TooShort | NoVideo | NoAudio | UnsupportedCodec | MediaLimit | DecoderCrash
-            | DecoderTimeout | DecoderMemory | OutputTooLarge | Internal => false,
+            | Tls | TooManyRedirects | TooLarge | OptedOut | NotMedia | Empty | VideoUnavailable | LoginRequired
+            | GeoBlocked | DrmProtected | UnsupportedUrl | NotDecodable | NotEncodable | NoClips | NoSubtitles
+            | TooShort | NoVideo | NoAudio | UnsupportedCodec | MediaLimit | DecoderCrash | DecoderTimeout
+            | DecoderMemory | OutputTooLarge | Internal => false,
         }
     }
 
@@ -135,6 +152,13 @@ impl FailureClass {
             OptedOut => "opted_out",
             NotMedia => "not_media",
             Empty => "empty",
+            VideoUnavailable => "video_unavailable",
+            LoginRequired => "login_required",
+            RateLimited => "rate_limited",
+            GeoBlocked => "geo_blocked",
+            DrmProtected => "drm_protected",
+            UnsupportedUrl => "unsupported_url",
+            SiteError => "site_error",
             NotDecodable => "not_decodable",
             NotEncodable => "not_encodable",
             NoClips => "no_clips",
@@ -153,7 +177,7 @@ impl FailureClass {
     }
 
     /// Every class but the HTTP statuses.
-    pub const NAMED: [FailureClass; 33] = {
+    pub const NAMED: [FailureClass; 40] = {
         use FailureClass::*;
         [
             NoUrl,
@@ -175,6 +199,13 @@ impl FailureClass {
             OptedOut,
             NotMedia,
             Empty,
+            VideoUnavailable,
+            LoginRequired,
+            RateLimited,
+            GeoBlocked,
+            DrmProtected,
+            UnsupportedUrl,
+            SiteError,
             NotDecodable,
             NotEncodable,
             NoClips,

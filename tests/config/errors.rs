@@ -212,6 +212,20 @@ distribution: {distributor: pyspark}
 }
 
 #[test]
+fn what_cannot_be_asked_of_yt_dlp() {
+    let yaml = "reading: {yt_args: {format: '', hosts: ['a.example/x'], extractor_args: [web], proxy: 'ftp://a', \
+                program: \"a\\nb\", yt_metadata_args: {subtitleslangs: ['en,--exec']}}}\n";
+    insta::assert_snapshot!(refused_briefly(yaml, &[]), @"
+    job.yaml:1:29: reading.yt_args.format: is empty, or has control characters
+    job.yaml:1:41: reading.yt_args.hosts: `a.example/x` is no host
+    job.yaml:1:74: reading.yt_args.extractor_args: `web` names no extractor
+    job.yaml:1:87: reading.yt_args.proxy: is no proxy that yt-dlp can be sent through
+    job.yaml:1:107: reading.yt_args.program: is empty, or has control characters
+    job.yaml:1:151: reading.yt_args.yt_metadata_args.subtitleslangs: `en,--exec` is no language
+    ");
+}
+
+#[test]
 #[cfg(feature = "media")]
 fn subtitles_beside_what_they_do_not_go_with() {
     let table = "url_list: a.csv, save_additional_columns: [subtitles]";
@@ -231,14 +245,14 @@ fn subtitles_beside_what_they_do_not_go_with() {
     job.yaml:2:59: subsampling.FrameSubsampler.args.downsample_method: a job makes clips, or pictures of the subtitles' lines, not both
     job.yaml:2:59: subsampling.FrameSubsampler.args.downsample_method: a job makes clips, or pictures of the subtitles' lines, not both
     ");
-    insta::assert_snapshot!(refused(format!("job: {{url_list: a.csv}}\nsubsampling: {{{pictures}}}\n"), &[]), @"
+    insta::assert_snapshot!(refused(format!("job: {{url_list: a.csv}}\nsubsampling: {{{pictures}}}\n"), &["reading.yt_args.program=null"]), @"
     job.yaml:2:59: subsampling.FrameSubsampler.args.downsample_method: no sample of this job can have subtitles
       |
     2 | subsampling: {FrameSubsampler: {args: {downsample_method: yt_subtitle}}}
       |                                                           ^^^^^^^^^^^
-      = help: a table has to have a column `subtitles` (WebVTT or JSON), named in job.save_additional_columns; tars bring subtitles along in `yt_meta_dict` or as `.vtt` members
+      = help: sites bring subtitles where reading.yt_args asks for them (program, yt_metadata_args); else a table has to have a column `subtitles` (WebVTT or JSON), named in job.save_additional_columns; tars bring subtitles along in `yt_meta_dict` or as `.vtt` members
     ");
-    let yaml = "job: {url_list: a.txt}\nstorage: {captions_are_subtitles: true}\n";
+    let yaml = "job: {url_list: a.txt}\nstorage: {captions_are_subtitles: true}\nreading: {yt_args: {yt_metadata_args: null}}\n";
     insta::assert_snapshot!(refused_briefly(yaml, &[]), @"job.yaml:2:35: storage.captions_are_subtitles: no sample of this job can have subtitles");
     let yaml = "job: {url_list: a.csv, save_additional_columns: [subtitles, clip_subtitles, frame_time]}\nstorage: {captions_are_subtitles: true}\n";
     insta::assert_snapshot!(refused_briefly(yaml, &[]), @"job.yaml:1:61: job.save_additional_columns: `clip_subtitles` is a field that clips have");
@@ -418,7 +432,7 @@ fn files_that_cannot_be_read() {
     let message = |path: &Path| config::load(path, &[]).unwrap_err().to_string();
     insta::assert_snapshot!(message(Path::new("no/such.yaml")), @"
     cannot read the config no/such.yaml: No such file or directory (os error 2)
-      = help: give a YAML file, or the name of a built-in config: download, downsample_ml, cut_detection, reprocess, optical_flow
+      = help: give a YAML file, or the name of a built-in config: download, downsample_ml, cut_detection, reprocess, sites, optical_flow
     ");
     let folder = tempfile::tempdir().unwrap();
     assert!(message(folder.path()).ends_with("it is a directory"));

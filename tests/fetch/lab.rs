@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use clipmill::config::Reading;
+use clipmill::config::{Reading, YtArgs};
 use clipmill::fetch::{Backoff, FetchError, Fetched, Fetcher, Options, Proxies};
 use clipmill::sample::{Budget, FailureClass};
 
@@ -15,12 +15,14 @@ pub struct Lab {
 
 /// Settings that reach loopback and wait little.
 pub fn reading() -> Reading {
-    Reading { allow_private_networks: true, timeout: 10.0, connect_timeout: 5.0, ..Reading::default() }
+    // What becomes of pages is asked in tests/sites.
+    let yt_args = YtArgs { program: None, ..YtArgs::default() };
+    Reading { allow_private_networks: true, timeout: 10.0, connect_timeout: 5.0, yt_args, ..Reading::default() }
 }
 
 pub fn options() -> Options {
     let backoff = Backoff { base: Duration::from_millis(2), ..Backoff::default() };
-    Options { backoff, proxies: Proxies::default(), in_place: false }
+    Options { backoff, proxies: Proxies::default(), ..Options::default() }
 }
 
 impl Lab {

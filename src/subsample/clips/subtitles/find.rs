@@ -21,8 +21,8 @@ pub const DROPPED: &str = "subtitles_dropped";
 /// A sample's subtitles, in times of its own media; none where it has none. The first of these that is there:
 ///
 /// 1. `clip_subtitles`: the sample is a clip, and what it has of the whole video's subtitles is not meant for it.
-/// 2. `yt_meta_dict.subtitles`, as video2dataset stores it. What a fetcher brings with the media enters here: it puts the
-///    subtitles there (`sink::SampleFormat`), and all else follows.
+/// 2. `yt_meta_dict.subtitles`, as video2dataset stores it. What a site brings with the media enters here: the rank
+///    puts it there (`job::sites`), and all else follows.
 /// 3. `subtitles`: a column of the table; or the `.vtt` members beside the media, which the rank puts there.
 pub fn find(meta: &Fields) -> Option<Subtitles> {
     if let Some(within) = clip(meta) {
