@@ -11,6 +11,7 @@
 //! The result is the same to the last bit on every processor and with any number of threads: loops are written so that
 //! the compiler turns them into vector code without a change of order, and no multiplication is fused with an addition.
 
+mod dis;
 mod error;
 mod expansion;
 mod farneback;
@@ -21,6 +22,7 @@ mod params;
 mod resample;
 mod window;
 
+pub use dis::{Dis, DisParams, Preset};
 pub use error::FlowError;
 pub use farneback::Farneback;
 pub use luma::Luma;
