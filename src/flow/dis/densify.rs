@@ -3,7 +3,7 @@
 
 use multiversion::multiversion;
 
-use super::patch::{Place, wide};
+use super::patch::{Place, lanes};
 use super::plane::{LANES, Plane};
 use super::search::{Found, Grid};
 
@@ -92,15 +92,16 @@ fn add_row(
         for column in 0..size.div_ceil(LANES) {
             let x = x + column * LANES;
             let len = (size - column * LANES).min(LANES);
-            let mut seen = second.from(place.x + column * LANES, place.y + first_row - y).chunks(second.stride);
-            let mut above = wide(seen.next());
+            let seen = second.from(place.x + column * LANES, place.y + first_row - y);
+            let own = first.from(x + first.border, first_row + first.border);
             let rows = sum_x.chunks_exact_mut(width).zip(sum_y.chunks_exact_mut(width));
             for (row, ((sum_x, sum_y), weights)) in rows.zip(weights.chunks_exact_mut(width)).enumerate() {
-                let below = wide(seen.next());
-                let seen = place.mix(&above, &below);
-                above = below;
-                let own = first.from(x + first.border, first_row + row + first.border);
-                let own = own.first_chunk::<LANES>().copied().unwrap_or_default();
+                let (above, below) = (lanes(seen, row * second.stride), lanes(seen, (row + 1) * second.stride));
+                let (Some(above), Some(below), Some(own)) = (above, below, lanes::<LANES>(own, row * first.stride))
+                else {
+                    break;
+                };
+                let seen = place.mix(above, below);
                 let mut weight = [0.0; LANES];
                 for i in 0..LANES {
                     weight[i] = 1.0 / (seen[i] - own[i]).abs().max(1.0);

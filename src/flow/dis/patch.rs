@@ -1,15 +1,19 @@
 //! A square of the first frame, and how it differs from a place in the second.
+//!
+//! Patches are worked on in tiles of 8 × 8 pixels; of the last tiles a part may lie beside the patch and counts as 0.
 
 use super::params::MAX_PATCH;
 use super::plane::{LANES, Plane};
 
-/// A patch of the first frame: luma and gradient, in columns of [`LANES`] numbers, row after row, one column after the
-/// other. Numbers beside the patch are not used.
+/// Pixels of a tile, row after row.
+type Tile = [f32; LANES * LANES];
+
+/// Tiles in a row of the largest patch.
+const MOST: usize = MAX_PATCH / LANES;
+
+/// A patch of the first frame: luma and gradient along x and y.
 pub struct Patch {
-    size: usize,
-    luma: [[f32; LANES]; MAX_PATCH * MAX_PATCH / LANES],
-    along_x: [[f32; LANES]; MAX_PATCH * MAX_PATCH / LANES],
-    along_y: [[f32; LANES]; MAX_PATCH * MAX_PATCH / LANES],
+    tiles: [[Tile; 3]; MOST * MOST],
 }
 
 /// What a patch's steps are made of: the inverse of Σ g gᵀ, and Σ g, with g the gradient; the last is 0 where means count.
@@ -18,8 +22,8 @@ pub struct Tensor {
     xx: f32,
     xy: f32,
     yy: f32,
-    pub x: f32,
-    pub y: f32,
+    x: f32,
+    y: f32,
 }
 
 /// Added to the gradient's squares, per pixel: a patch without structure along a direction takes no wild steps there.
@@ -27,6 +31,7 @@ const DAMPING: f32 = 0.25;
 
 impl Tensor {
     /// What is to be added to a displacement whose difference from the truth has these sums.
+    #[inline(always)]
     pub fn step(&self, sums: &Sums) -> [f32; 2] {
         [-(self.xx * sums.x + self.xy * sums.y), -(self.xy * sums.x + self.yy * sums.y)]
     }
@@ -54,8 +59,9 @@ impl Place {
     pub fn new(plane: &Plane, size: usize, (x, y): (usize, usize), by: [f32; 2]) -> Self {
         let border = plane.border as f32;
         let least = (plane.border + 1 - size) as f32;
-        let clamp = |at: f32, len: usize| at.max(least).min(border + len as f32 - 1.0);
-        let (x, y) = (clamp(x as f32 + by[0] + border, plane.width), clamp(y as f32 + by[1] + border, plane.height));
+        let (most_x, most_y) = (border + plane.width as f32 - 1.0, border + plane.height as f32 - 1.0);
+        let x = (x as f32 + by[0] + border).max(least).min(most_x);
+        let y = (y as f32 + by[1] + border).max(least).min(most_y);
         // Both are positive.
         let (left, top) = (x as i32, y as i32);
         let (fx, fy) = (x - left as f32, y - top as f32);
@@ -79,46 +85,36 @@ impl Place {
 }
 
 impl Patch {
-    pub fn new(size: usize) -> Self {
-        let empty = [[0.0; LANES]; MAX_PATCH * MAX_PATCH / LANES];
-        Self { size, luma: empty, along_x: empty, along_y: empty }
+    pub fn new() -> Self {
+        Self { tiles: [[[0.0; LANES * LANES]; 3]; MOST * MOST] }
     }
 
-    /// Takes the patch at (`x`, `y`). Gradients are planes of the frame's size, with [`LANES`] numbers more at the end.
+    /// Takes the patch at (`x`, `y`). Gradients are planes of the frame's size, with lanes more at the end.
     #[inline(always)]
     pub fn take(&mut self, size: usize, frame: &Plane, gradient: &[Vec<f32>; 2], (x, y): (usize, usize)) {
-        self.size = size;
-        let lanes = |from: &[f32]| from.first_chunk::<LANES>().copied().unwrap_or_default();
-        for column in 0..size.div_ceil(LANES) {
-            for row in 0..size {
-                let at = column * size + row;
-                let x = x + column * LANES;
-                self.luma[at] = lanes(frame.from(x + frame.border, y + row + frame.border));
-                let gradient_at = (y + row) * frame.width + x;
-                self.along_x[at] = lanes(&gradient[0][gradient_at..]);
-                self.along_y[at] = lanes(&gradient[1][gradient_at..]);
-            }
+        let tiles = size.div_ceil(LANES);
+        for (number, [luma, along_x, along_y]) in self.tiles[..tiles * tiles].iter_mut().enumerate() {
+            let (across, down) = (number % tiles * LANES, number / tiles * LANES);
+            let (x, y) = (x + across, y + down);
+            copy(frame.from(x + frame.border, y + frame.border), frame.stride, luma);
+            copy(gradient[0].get(y * frame.width + x..).unwrap_or(&[]), frame.width, along_x);
+            copy(gradient[1].get(y * frame.width + x..).unwrap_or(&[]), frame.width, along_y);
+            cut(along_x, size - across, size - down);
+            cut(along_y, size - across, size - down);
         }
     }
 
     #[inline(always)]
     pub fn tensor(&self, size: usize, is_without_mean: bool) -> Tensor {
-        let mut sums = [[0.0_f32; LANES]; 5];
-        for column in 0..size.div_ceil(LANES) {
-            for row in 0..size {
-                let at = column * size + row;
-                let gx = within(self.along_x[at], size, column);
-                let gy = within(self.along_y[at], size, column);
-                for i in 0..LANES {
-                    sums[0][i] += gx[i] * gx[i];
-                    sums[1][i] += gx[i] * gy[i];
-                    sums[2][i] += gy[i] * gy[i];
-                    sums[3][i] += gx[i];
-                    sums[4][i] += gy[i];
-                }
-            }
+        let tiles = size.div_ceil(LANES);
+        let (mut xx, mut xy, mut yy, mut x, mut y) = (0.0, 0.0, 0.0, 0.0, 0.0);
+        for [_, along_x, along_y] in &self.tiles[..tiles * tiles] {
+            xx += sum_of_products(along_x, along_x);
+            xy += sum_of_products(along_x, along_y);
+            yy += sum_of_products(along_y, along_y);
+            x += sum(along_x);
+            y += sum(along_y);
         }
-        let [mut xx, mut xy, mut yy, mut x, mut y] = sums.map(total);
         let count = (size * size) as f32;
         if is_without_mean {
             xx -= x * x / count;
@@ -136,54 +132,92 @@ impl Patch {
     /// How the patch differs from the place.
     #[inline(always)]
     pub fn compare(&self, size: usize, second: &Plane, place: &Place, tensor: &Tensor, is_without_mean: bool) -> Sums {
-        let mut sums = [[0.0_f32; LANES]; 4];
-        for column in 0..size.div_ceil(LANES) {
-            let mut rows = second.from(place.x + column * LANES, place.y).chunks(second.stride);
-            let mut above = wide(rows.next());
-            for row in 0..size {
-                let below = wide(rows.next());
-                let at = column * size + row;
-                let seen = place.mix(&above, &below);
-                above = below;
-                let (luma, gx, gy) = (&self.luma[at], &self.along_x[at], &self.along_y[at]);
-                let mut difference = [0.0; LANES];
-                for i in 0..LANES {
-                    difference[i] = seen[i] - luma[i];
-                }
-                let difference = within(difference, size, column);
-                for i in 0..LANES {
-                    sums[0][i] += difference[i] * gx[i];
-                    sums[1][i] += difference[i] * gy[i];
-                    sums[2][i] += difference[i];
-                    sums[3][i] += difference[i] * difference[i];
-                }
+        let tiles = size.div_ceil(LANES);
+        let (mut x, mut y, mut total, mut squares) = (0.0, 0.0, 0.0, 0.0);
+        for (number, [luma, along_x, along_y]) in self.tiles[..tiles * tiles].iter().enumerate() {
+            let (across, down) = (number % tiles * LANES, number / tiles * LANES);
+            let mut difference = [0.0; LANES * LANES];
+            subtract(second.from(place.x + across, place.y + down), second.stride, place, luma, &mut difference);
+            cut(&mut difference, size - across, size - down);
+            x += sum_of_products(&difference, along_x);
+            y += sum_of_products(&difference, along_y);
+            total += sum(&difference);
+            squares += sum_of_products(&difference, &difference);
+        }
+        let mean = if is_without_mean { total / (size * size) as f32 } else { 0.0 };
+        Sums { x: x - mean * tensor.x, y: y - mean * tensor.y, squares: squares - mean * total }
+    }
+}
+
+/// A tile's rows, which lie `stride` apart. Rows that are not there, all beside the patch, stay as they are.
+#[inline(always)]
+fn copy(from: &[f32], stride: usize, tile: &mut Tile) {
+    for (row, out) in tile.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
+        if let Some(lanes) = lanes(from, row * stride) {
+            *out = *lanes;
+        }
+    }
+}
+
+/// What the place holds minus the tile.
+#[inline(always)]
+fn subtract(from: &[f32], stride: usize, place: &Place, tile: &Tile, out: &mut Tile) {
+    let Some(mut above) = lanes(from, 0) else { return };
+    for (row, (out, own)) in out.as_chunks_mut::<LANES>().0.iter_mut().zip(tile.as_chunks::<LANES>().0).enumerate() {
+        let Some(below) = lanes(from, (row + 1) * stride) else { return };
+        let seen = place.mix(above, below);
+        for i in 0..LANES {
+            out[i] = seen[i] - own[i];
+        }
+        above = below;
+    }
+}
+
+#[inline(always)]
+pub fn lanes<const N: usize>(from: &[f32], at: usize) -> Option<&[f32; N]> {
+    from.get(at..).and_then(|from| from.first_chunk())
+}
+
+/// What lies beside the patch becomes 0; the patch has `width` and `height` pixels more from the tile's first on.
+#[inline(always)]
+fn cut(tile: &mut Tile, width: usize, height: usize) {
+    if width < LANES || height < LANES {
+        for (row, lanes) in tile.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
+            for (i, lane) in lanes.iter_mut().enumerate() {
+                *lane = if i < width && row < height { *lane } else { 0.0 };
             }
         }
-        let [x, y, sum, squares] = sums.map(total);
-        let mean = if is_without_mean { sum / (size * size) as f32 } else { 0.0 };
-        Sums { x: x - mean * tensor.x, y: y - mean * tensor.y, squares: squares - mean * sum }
     }
 }
 
 #[inline(always)]
-pub fn wide(row: Option<&[f32]>) -> [f32; LANES + 1] {
-    row.and_then(|row| row.first_chunk()).copied().unwrap_or_default()
-}
-
-/// Lanes beside the patch become 0.
-#[inline(always)]
-fn within(mut lanes: [f32; LANES], size: usize, column: usize) -> [f32; LANES] {
-    let left = size - column * LANES;
-    if left < LANES {
-        for (i, lane) in lanes.iter_mut().enumerate() {
-            *lane = if i < left { *lane } else { 0.0 };
-        }
+fn sum_of_products(one: &Tile, other: &Tile) -> f32 {
+    let mut sums = [0.0; LANES];
+    for i in 0..LANES {
+        let (a, b, c) = (i, i + 2 * LANES, i + 4 * LANES);
+        let d = i + 6 * LANES;
+        sums[i] = ((one[a] * other[a] + one[a + LANES] * other[a + LANES])
+            + (one[b] * other[b] + one[b + LANES] * other[b + LANES]))
+            + ((one[c] * other[c] + one[c + LANES] * other[c + LANES])
+                + (one[d] * other[d] + one[d + LANES] * other[d + LANES]));
     }
-    lanes
+    across(&sums)
 }
 
 #[inline(always)]
-fn total(lanes: [f32; LANES]) -> f32 {
+fn sum(tile: &Tile) -> f32 {
+    let mut sums = [0.0; LANES];
+    for i in 0..LANES {
+        let (a, b, c) = (i, i + 2 * LANES, i + 4 * LANES);
+        let d = i + 6 * LANES;
+        sums[i] = ((tile[a] + tile[a + LANES]) + (tile[b] + tile[b + LANES]))
+            + ((tile[c] + tile[c + LANES]) + (tile[d] + tile[d + LANES]));
+    }
+    across(&sums)
+}
+
+#[inline(always)]
+fn across(lanes: &[f32; LANES]) -> f32 {
     let [a, b, c, d, e, f, g, h] = lanes;
     ((a + e) + (c + g)) + ((b + f) + (d + h))
 }

@@ -4,7 +4,7 @@
 use multiversion::multiversion;
 use rayon::prelude::*;
 
-use super::patch::{Patch, Place, Tensor};
+use super::patch::{Patch, Place, Sums, Tensor};
 use super::plane::Plane;
 
 /// Bands of the grid between which patches do not learn from each other: a fixed number, so that the number of threads
@@ -47,8 +47,6 @@ impl Grid {
 pub struct Found {
     /// dx, dy.
     pub flow: [f32; 2],
-    /// How much it differs from the place there.
-    squares: f32,
     tensor: Tensor,
 }
 
@@ -91,7 +89,7 @@ fn search_band_of_any_size(frames: Frames, grid: &Grid, rules: Rules, rows: &[us
 #[inline(always)]
 fn both_passes(size: usize, frames: Frames, grid: &Grid, rules: Rules, rows: &[usize], found: &mut [Found]) {
     let columns = grid.columns.len();
-    let mut patch = Patch::new(size);
+    let mut patch = Patch::new();
     let passes = if rules.asks_neighbours { 2 } else { 1 };
     let steps = (rules.steps / passes).max(1);
     for pass in 0..passes {
@@ -100,64 +98,85 @@ fn both_passes(size: usize, frames: Frames, grid: &Grid, rules: Rules, rows: &[u
             let at = if is_back { found.len() - 1 - number } else { number };
             let (row, column) = (at / columns, at % columns);
             let (Some(y), Some(x)) = (rows.get(row), grid.columns.get(column)) else { break };
-            let beside = if is_back { (column + 1 < columns).then_some(at + 1) } else { (column > 0).then(|| at - 1) };
-            let over = if is_back { Some(at + columns) } else { at.checked_sub(columns) };
-            let flow_of = |at: Option<usize>| found.get(at?).map(|found| found.flow);
-            let candidates = if rules.asks_neighbours { [flow_of(beside), flow_of(over)] } else { [None, None] };
+            let mut candidates = [None, None];
+            if rules.asks_neighbours {
+                let beside = if is_back { column + 1 < columns } else { column > 0 };
+                let by = if is_back { [at + 1, at + columns] } else { [at.wrapping_sub(1), at.wrapping_sub(columns)] };
+                candidates[0] = if beside { found.get(by[0]).map(|found| found.flow) } else { None };
+                candidates[1] = found.get(by[1]).map(|found| found.flow);
+            }
             let Some(own) = found.get_mut(at) else { break };
-            let patch_at = (*x, *y);
-            patch.take(size, frames.first, frames.gradient, patch_at);
+            patch.take(size, frames.first, frames.gradient, (*x, *y));
             if !is_back {
                 own.tensor = patch.tensor(size, rules.is_without_mean);
             }
-            let compare = |flow: [f32; 2]| {
-                let place = Place::new(frames.second, size, patch_at, flow);
-                patch.compare(size, frames.second, &place, &own.tensor, rules.is_without_mean)
-            };
-            (own.flow, own.squares) = descend(size, own.flow, candidates, steps, compare, &own.tensor);
+            let searched = Searched { size, second: frames.second, patch: &patch, at: (*x, *y), tensor: own.tensor };
+            own.flow = searched.descend(own.flow, candidates, steps, rules.is_without_mean);
         }
     }
 }
 
-/// The best flow that is found from `start` or the candidates.
-#[inline(always)]
-fn descend(
+/// A patch, and what it is searched in.
+struct Searched<'a> {
     size: usize,
-    start: [f32; 2],
-    candidates: [Option<[f32; 2]>; 2],
-    steps: u32,
-    compare: impl Fn([f32; 2]) -> super::patch::Sums,
-    tensor: &Tensor,
-) -> ([f32; 2], f32) {
-    let mut best = start;
-    let mut sums = compare(best);
-    for candidate in candidates.into_iter().flatten() {
-        if distance(candidate, best) > CLOSE {
-            let others = compare(candidate);
-            if others.squares < sums.squares {
-                (best, sums) = (candidate, others);
+    second: &'a Plane,
+    patch: &'a Patch,
+    at: (usize, usize),
+    tensor: Tensor,
+}
+
+impl Searched<'_> {
+    #[inline(always)]
+    fn compare(&self, flow: [f32; 2], is_without_mean: bool) -> Sums {
+        let place = Place::new(self.second, self.size, self.at, flow);
+        self.patch.compare(self.size, self.second, &place, &self.tensor, is_without_mean)
+    }
+
+    /// The best flow that is found from `start` or the candidates.
+    #[inline(always)]
+    fn descend(
+        &self,
+        start: [f32; 2],
+        candidates: [Option<[f32; 2]>; 2],
+        steps: u32,
+        is_without_mean: bool,
+    ) -> [f32; 2] {
+        // One loop compares all, so that there is one copy of the comparison.
+        let mut best = start;
+        let mut next = start;
+        let mut sums: Option<Sums> = None;
+        let mut candidates = candidates.into_iter();
+        let (mut begin, mut steps) = (None, steps);
+        loop {
+            let others = self.compare(next, is_without_mean);
+            match sums {
+                Some(known) if others.squares >= known.squares => {
+                    if begin.is_some() {
+                        return best;
+                    }
+                }
+                _ => (best, sums) = (next, Some(others)),
             }
+            let Some(known) = sums else { return best };
+            if begin.is_none()
+                && let Some(candidate) = candidates.by_ref().flatten().find(|next| distance(*next, best) > CLOSE)
+            {
+                next = candidate;
+                continue;
+            }
+            let from = *begin.get_or_insert(best);
+            let [dx, dy] = self.tensor.step(&known);
+            next = [best[0] + dx, best[1] + dy];
+            // So far away it is not the same patch.
+            if distance(next, from) > (self.size * self.size) as f32 || steps == 0 {
+                return best;
+            }
+            if dx * dx + dy * dy < SHORT {
+                return next;
+            }
+            steps -= 1;
         }
     }
-    let begin = best;
-    for _ in 0..steps {
-        let [dx, dy] = tensor.step(&sums);
-        let next = [best[0] + dx, best[1] + dy];
-        // So far away it is not the same patch.
-        if distance(next, begin) > (size * size) as f32 {
-            break;
-        }
-        if dx * dx + dy * dy < SHORT {
-            best = next;
-            break;
-        }
-        let others = compare(next);
-        if others.squares >= sums.squares {
-            break;
-        }
-        (best, sums) = (next, others);
-    }
-    (best, sums.squares)
 }
 
 #[inline(always)]

@@ -122,8 +122,8 @@ fn terms_row(shape: &Shape, mean: [&[f32]; 5], difference: [&[f32]; 3], out: &mu
     let [d0, d1, d2] = difference.map(|row| &row[..padded]);
     for start in (0..shape.width).step_by(BLOCK) {
         let len = BLOCK.min(shape.width - start);
-        let mut block = [[0.0_f32; BLOCK]; TERMS];
-        let mut fill = |i: usize| {
+        let mut block = [[0.0; BLOCK]; TERMS];
+        for i in 0..len {
             let at = start + i + BORDER;
             let (x, y) = ((m2[at + 1] - m2[at - 1]) * 0.5, (m3[at] - m1[at]) * 0.5);
             let t = d1[at];
@@ -131,17 +131,12 @@ fn terms_row(shape: &Shape, mean: [&[f32]; 5], difference: [&[f32]; 3], out: &mu
             let yy = (m4[at] - 2.0 * m2[at] + m0[at]) * 0.25;
             let xy = ((m3[at + 1] - m3[at - 1]) - (m1[at + 1] - m1[at - 1])) * 0.25;
             let (xt, yt) = ((d1[at + 1] - d1[at - 1]) * 0.5, (d2[at] - d0[at]) * 0.5);
-            let over = |a: f32, b: f32| 1.0 / (a * a + b * b + LEAST).sqrt();
-            let (n0, n1, n2) = (over(x, y), over(xx, xy), over(yy, xy));
-            let terms = [x * n0, y * n0, t * n0, xx * n1, xy * n1, xt * n1, xy * n2, yy * n2, yt * n2];
-            for (block, term) in block.iter_mut().zip(terms) {
-                block[i] = term;
-            }
-        };
-        if len == BLOCK {
-            (0..BLOCK).for_each(&mut fill);
-        } else {
-            (0..len).for_each(&mut fill);
+            let n0 = 1.0 / (x * x + y * y + LEAST).sqrt();
+            let n1 = 1.0 / (xx * xx + xy * xy + LEAST).sqrt();
+            let n2 = 1.0 / (yy * yy + xy * xy + LEAST).sqrt();
+            [block[0][i], block[1][i], block[2][i]] = [x * n0, y * n0, t * n0];
+            [block[3][i], block[4][i], block[5][i]] = [xx * n1, xy * n1, xt * n1];
+            [block[6][i], block[7][i], block[8][i]] = [xy * n2, yy * n2, yt * n2];
         }
         for (block, out) in block.iter().zip(out.chunks_exact_mut(shape.row())) {
             split_block(block, start / 2, shape, out);

@@ -4,7 +4,7 @@
 use multiversion::multiversion;
 
 use super::derivatives::TERMS;
-use super::{PAD, Shape};
+use super::{BLOCK, PAD, Shape};
 use crate::flow::dis::DisParams;
 
 /// Rows of a row's equations: for dx and for dy the right side; what ties them to each other; one over what each is
@@ -101,51 +101,83 @@ fn sides(
     above: &[f32],
     out: &mut [f32],
 ) {
-    let Shape { half, pitch, .. } = round.shape;
+    let Shape { blocks, pitch, .. } = round.shape;
     let row = 2 * pitch;
-    let Weights { luma, gradient, epsilon, .. } = round.weights;
     let odd = usize::from(is_odd);
-    let this = odd * pitch + PAD;
-    let other = (1 - odd) * pitch + PAD;
-    let (left, right) = (other + odd - 1, other + odd);
     let (made, ties) = out.split_at_mut(5 * row);
-    let (tie_left, tie_right) = (round.shape.part(ties, left), round.shape.part(ties, this));
-    let (tie_above, tie_below) = (round.shape.part(&above[6 * row..], this), round.shape.part(&ties[row..], this));
-    let term: [&[f32]; TERMS] = std::array::from_fn(|k| round.shape.part(terms, k * row + this));
-    let (du, dv) = (round.shape.part(change, this), round.shape.part(change, row + this));
     let [up, own, down] = flows;
-    let around = |by: usize| {
-        [
-            round.shape.part(own, by + this),
-            round.shape.part(own, by + left),
-            round.shape.part(own, by + right),
-            round.shape.part(up, by + this),
-            round.shape.part(down, by + this),
-        ]
-    };
-    let (u, v) = (around(0), around(row));
-    let mut rows = made.chunks_exact_mut(row).map(|row| &mut row[this..][..half]);
-    let mut next = || rows.next().unwrap_or_default();
-    let (side_x, side_y, cross, over_x, over_y) = (next(), next(), next(), next(), next());
-    let len = half.min(side_x.len()).min(side_y.len()).min(cross.len()).min(over_x.len()).min(over_y.len());
-    for i in 0..len {
-        let of = |k: usize| term[k][i];
-        let (du, dv) = (du[i], dv[i]);
-        let rest = |k: usize| of(k) * du + of(k + 1) * dv + of(k + 2);
-        let (rest_0, rest_x, rest_y) = (rest(0), rest(3), rest(6));
-        let w0 = luma / (rest_0 * rest_0 + epsilon).sqrt();
-        let w1 = gradient / (rest_x * rest_x + rest_y * rest_y + epsilon).sqrt();
-        let product = |a: usize, b: usize| w0 * (of(a) * of(b)) + w1 * (of(3 + a) * of(3 + b) + of(6 + a) * of(6 + b));
-        let (l, r, a, b) = (tie_left[i], tie_right[i], tie_above[i], tie_below[i]);
-        let pull = |f: &[&[f32]; 5]| {
-            let own = f[0][i];
-            (l * (f[1][i] - own) + r * (f[2][i] - own)) + (a * (f[3][i] - own) + b * (f[4][i] - own))
-        };
-        let ties = (l + r) + (a + b) + LEAST;
-        side_x[i] = pull(&u) - product(0, 2);
-        side_y[i] = pull(&v) - product(1, 2);
-        cross[i] = product(0, 1);
-        over_x[i] = OVER / (product(0, 0) + ties);
-        over_y[i] = OVER / (product(1, 1) + ties);
+    for number in 0..blocks {
+        let this = odd * pitch + PAD + number * BLOCK;
+        let other = (1 - odd) * pitch + PAD + number * BLOCK;
+        let (left, right) = (other + odd - 1, other + odd);
+        let tied = [block(ties, left), block(ties, this), block(&above[6 * row..], this), block(&ties[row..], this)];
+        let change = [block(change, this), block(change, row + this)];
+        let around =
+            |by: usize| [block(own, by + left), block(own, by + right), block(up, by + this), block(down, by + this)];
+        let pulls = [pull(block(own, this), around(0), tied), pull(block(own, row + this), around(row), tied)];
+        let terms = std::array::from_fn(|k| block(terms, k * row + this));
+        let sums = sum(tied);
+        let rows = side_block(round.weights, terms, change, &pulls, &sums);
+        for (made, block) in made.chunks_exact_mut(row).zip(&rows) {
+            if let Some(made) = made[this..].first_chunk_mut::<BLOCK>() {
+                *made = *block;
+            }
+        }
     }
+}
+
+/// Four neighbours' flow minus the own one, as far as they are tied.
+#[inline(always)]
+fn pull(own: &[f32; BLOCK], around: [&[f32; BLOCK]; 4], ties: [&[f32; BLOCK]; 4]) -> [f32; BLOCK] {
+    let mut out = [0.0; BLOCK];
+    for i in 0..BLOCK {
+        let beside = ties[0][i] * (around[0][i] - own[i]) + ties[1][i] * (around[1][i] - own[i]);
+        let over = ties[2][i] * (around[2][i] - own[i]) + ties[3][i] * (around[3][i] - own[i]);
+        out[i] = beside + over;
+    }
+    out
+}
+
+#[inline(always)]
+fn sum(ties: [&[f32; BLOCK]; 4]) -> [f32; BLOCK] {
+    let mut out = [0.0; BLOCK];
+    for i in 0..BLOCK {
+        out[i] = (ties[0][i] + ties[1][i]) + (ties[2][i] + ties[3][i]) + LEAST;
+    }
+    out
+}
+
+#[inline(always)]
+fn side_block(
+    weights: Weights,
+    terms: [&[f32; BLOCK]; TERMS],
+    [du, dv]: [&[f32; BLOCK]; 2],
+    pulls: &[[f32; BLOCK]; 2],
+    ties: &[f32; BLOCK],
+) -> [[f32; BLOCK]; 5] {
+    let Weights { luma, gradient, epsilon, .. } = weights;
+    let mut out = [[0.0; BLOCK]; 5];
+    let [side_x, side_y, cross, over_x, over_y] = &mut out;
+    for i in 0..BLOCK {
+        let (x, y, t) = (terms[0][i], terms[1][i], terms[2][i]);
+        let (xx, xy, xt) = (terms[3][i], terms[4][i], terms[5][i]);
+        let (yx, yy, yt) = (terms[6][i], terms[7][i], terms[8][i]);
+        let rest = x * du[i] + y * dv[i] + t;
+        let rest_x = xx * du[i] + xy * dv[i] + xt;
+        let rest_y = yx * du[i] + yy * dv[i] + yt;
+        let w0 = luma / (rest * rest + epsilon).sqrt();
+        let w1 = gradient / (rest_x * rest_x + rest_y * rest_y + epsilon).sqrt();
+        side_x[i] = pulls[0][i] - (w0 * (x * t) + w1 * (xx * xt + yx * yt));
+        side_y[i] = pulls[1][i] - (w0 * (y * t) + w1 * (xy * xt + yy * yt));
+        cross[i] = w0 * (x * y) + w1 * (xx * xy + yx * yy);
+        over_x[i] = OVER / (w0 * (x * x) + w1 * (xx * xx + yx * yx) + ties[i]);
+        over_y[i] = OVER / (w0 * (y * y) + w1 * (xy * xy + yy * yy) + ties[i]);
+    }
+    out
+}
+
+#[inline(always)]
+fn block(from: &[f32], at: usize) -> &[f32; BLOCK] {
+    const NONE: [f32; BLOCK] = [0.0; BLOCK];
+    from.get(at..).and_then(|from| from.first_chunk()).unwrap_or(&NONE)
 }

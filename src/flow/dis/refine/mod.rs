@@ -35,6 +35,8 @@ const HALO: usize = HALF_STEPS + 2;
 const RING: usize = HALF_STEPS + 2;
 /// What is free before and behind each half of a row.
 const PAD: usize = 8;
+/// Columns of a half that are worked on at once.
+const BLOCK: usize = 16;
 
 /// How rows are stored: all even columns, then all odd ones, each with [`PAD`] numbers before and behind, so that every
 /// other pixel lies side by side.
@@ -44,6 +46,9 @@ pub struct Shape {
     pub height: usize,
     /// Columns in a half; the last odd one may be outside.
     pub half: usize,
+    /// Groups of [`BLOCK`] columns in a half. The last ones of them may be outside: what is worked out there is a number,
+    /// and tied to nothing inside.
+    pub blocks: usize,
     /// Numbers of a half with its padding.
     pub pitch: usize,
 }
@@ -51,7 +56,8 @@ pub struct Shape {
 impl Shape {
     fn new(width: usize, height: usize) -> Self {
         let half = width.div_ceil(2);
-        Self { width, height, half, pitch: half + 2 * PAD }
+        let blocks = half.div_ceil(BLOCK);
+        Self { width, height, half, blocks, pitch: blocks * BLOCK + 2 * PAD }
     }
 
     /// Numbers of a row.
