@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::DisParams;
 use super::densify::{Sums, densify};
-use super::plane::{LANES, Plane, gradient};
+use super::plane::{LANES, Plane, extend, gradient, smooth};
 use super::refine::Refinement;
 use super::search::{Found, Frames, Grid, Rules, search};
 use super::shrink::{Shrink, Source};
@@ -14,6 +14,8 @@ pub struct Level {
     pub width: usize,
     pub height: usize,
     shrink: Shrink,
+    /// A frame before it is smoothed.
+    raw: Plane,
     /// Two frames, which take turns.
     frames: [Plane; 2],
     /// The gradient of the first frame; some lanes longer than the frame.
@@ -53,6 +55,7 @@ impl Level {
             width,
             height,
             shrink: Shrink::new(source, (width, height)),
+            raw: Plane::new(width, height, 1),
             frames: [plane.clone(), plane],
             gradient: [with_slack(), with_slack()],
             found: vec![Found::default(); grid.columns.len() * grid.rows.len()],
@@ -69,22 +72,9 @@ impl Level {
 
     /// Makes frame `which` (0 or 1) from a larger one.
     pub fn take(&mut self, source: &impl Source, which: usize) {
-        let Self { shrink, frames, bands, height, .. } = self;
-        let plane = &mut frames[which];
-        let (stride, border) = (plane.stride, plane.border);
-        let rows = height.div_ceil(bands.len());
-        let work = |(index, (data, band)): (usize, (&mut [f32], &mut Band))| {
-            for (y, wide) in (index * rows..).zip(data.chunks_exact_mut(stride)) {
-                shrink.row(source, y, border, &mut band.row, wide);
-            }
-        };
-        let data = plane.wide_rows();
-        if bands.len() == 1 {
-            data.chunks_mut(rows * stride).zip(bands).enumerate().for_each(work);
-        } else {
-            data.par_chunks_mut(rows * stride).zip(bands).enumerate().for_each(work);
-        }
-        plane.repeat_rows();
+        let Self { shrink, raw, frames, bands, .. } = self;
+        rows_of(raw, bands, |y, wide, band| shrink.row(source, y, wide, &mut band.row));
+        rows_of(&mut frames[which], bands, |y, wide, _| smooth(raw, y, wide));
     }
 
     /// The flow from frame `first` (0 or 1) to the other; it begins with the coarser level's.
@@ -159,4 +149,22 @@ impl Level {
         let [dx, dy] = &self.flow;
         [dx, dy]
     }
+}
+
+/// Makes all rows of a plane, and its border: `make(y, row, buffers)`.
+fn rows_of(plane: &mut Plane, bands: &mut [Band], make: impl Fn(usize, &mut [f32], &mut Band) + Sync + Send) {
+    let (stride, border, rows) = (plane.stride, plane.border, plane.height.div_ceil(bands.len()));
+    let work = |(index, (data, band)): (usize, (&mut [f32], &mut Band))| {
+        for (y, wide) in (index * rows..).zip(data.chunks_exact_mut(stride)) {
+            make(y, &mut wide[border..stride - border], band);
+            extend(wide, border);
+        }
+    };
+    let data = plane.wide_rows();
+    if bands.len() == 1 {
+        data.chunks_mut(rows * stride).zip(bands).enumerate().for_each(work);
+    } else {
+        data.par_chunks_mut(rows * stride).zip(bands).enumerate().for_each(work);
+    }
+    plane.repeat_rows();
 }

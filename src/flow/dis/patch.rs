@@ -27,7 +27,7 @@ pub struct Tensor {
 }
 
 /// Added to the gradient's squares, per pixel: a patch without structure along a direction takes no wild steps there.
-const DAMPING: f32 = 0.25;
+const DAMPING: f32 = 4.0;
 
 impl Tensor {
     /// What is to be added to a displacement whose difference from the truth has these sums.

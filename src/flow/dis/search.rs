@@ -11,7 +11,7 @@ use super::plane::Plane;
 /// makes no difference.
 const BANDS: usize = 8;
 /// A step shorter than this is the last, pixels (squared).
-const SHORT: f32 = 0.03 * 0.03;
+const SHORT: f32 = 0.01 * 0.01;
 /// Candidates closer to each other are not both compared, pixels (squared).
 const CLOSE: f32 = 0.02 * 0.02;
 

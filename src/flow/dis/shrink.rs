@@ -2,7 +2,7 @@
 
 use multiversion::multiversion;
 
-use super::plane::{Plane, extend};
+use super::plane::Plane;
 use crate::flow::Luma;
 use crate::flow::resample::{Table, clamp};
 
@@ -76,11 +76,9 @@ impl Shrink {
         }
     }
 
-    /// Row `y` into `wide`, which has the target's border. `sums` is scratch for a row of the source.
-    pub fn row(&self, source: &impl Source, y: usize, border: usize, sums: &mut [f32], wide: &mut [f32]) {
+    /// Row `y`. `sums` is scratch for a row of the source.
+    pub fn row(&self, source: &impl Source, y: usize, out: &mut [f32], sums: &mut [f32]) {
         let sums = &mut sums[..source.width()];
-        let len = wide.len();
-        let out = &mut wide[border..len - border];
         sums.fill(0.0);
         match self.whole {
             Some(side) => {
@@ -92,14 +90,13 @@ impl Shrink {
                 for (y, weight) in (first..).zip(weights) {
                     source.add(clamp(y, source.height()), *weight, sums);
                 }
-                for ((first, weights), out) in self.columns.iter().zip(&mut *out) {
+                for ((first, weights), out) in self.columns.iter().zip(out) {
                     // The last tap may lie behind the end; it has no weight there.
                     let pixels = sums.get(first as usize..).unwrap_or(&[]);
                     *out = pixels.iter().zip(weights).map(|(pixel, weight)| pixel * weight).sum();
                 }
             }
         }
-        extend(wide, border);
     }
 }
 
