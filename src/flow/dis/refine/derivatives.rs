@@ -86,7 +86,6 @@ fn warp_row(source: &Source, y: usize, mean: &mut [f32], difference: &mut [f32])
         for i in 0..len {
             let x = ((start + i) as i32 as f32 + border + dx[start + i]).max(border).min(last_x);
             let y = (y as i32 as f32 + border + dy[start + i]).max(border).min(last_y);
-            let (x, y) = (x + 0.0, y + 0.0);
             let (left, top) = (floor(x), floor(y));
             weights[i] = [x - left, y - top];
             at[i] = whole(top) * second.stride + whole(left);
@@ -175,21 +174,25 @@ pub fn split(row: &[f32], shape: &Shape, out: &mut [f32]) {
     }
 }
 
-/// The sum of two split rows, as one row again.
+/// No pixel's flow is changed by more than this, pixels: a refinement that goes farther has no ground. (Without a wish for
+/// smoothness, a change of light on a flat surface looks like a movement across the whole picture.)
+const FARTHEST: f32 = 8.0;
+
+/// The sum of a split row and its change, as one row again.
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq", "x86_64+avx2"))]
-pub fn join(one: &[f32], other: &[f32], shape: &Shape, out: &mut [f32]) {
+pub fn join(flow: &[f32], change: &[f32], shape: &Shape, out: &mut [f32]) {
     let half = |row: usize| {
         let part = row * shape.pitch + PAD..row * shape.pitch + PAD + shape.half;
-        (&one[part.clone()], &other[part])
+        (&flow[part.clone()], &change[part])
     };
     let ((a, b), (c, d)) = (half(0), half(1));
     let (pairs, rest) = out.as_chunks_mut::<2>();
     let len = pairs.len();
     let (a, b, c, d) = (&a[..], &b[..], &c[..len], &d[..len]);
     for (i, pair) in pairs.iter_mut().enumerate() {
-        *pair = [a[i] + b[i], c[i] + d[i]];
+        *pair = [a[i] + b[i].max(-FARTHEST).min(FARTHEST), c[i] + d[i].max(-FARTHEST).min(FARTHEST)];
     }
     if let [last] = rest {
-        *last = a[len] + b[len];
+        *last = a[len] + b[len].max(-FARTHEST).min(FARTHEST);
     }
 }
