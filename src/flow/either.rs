@@ -62,4 +62,23 @@ impl Flow {
             Self::Dis(dis) => dis.push(frame),
         }
     }
+
+    /// Forgets the frames that were pushed: the next one begins a video.
+    pub fn restart(&mut self) {
+        match self {
+            Self::Farneback(farneback) => farneback.restart(),
+            Self::Dis(dis) => dis.restart(),
+        }
+    }
+
+    /// The flow from `first` to `second`, into `flow`. Frames that were pushed are forgotten.
+    ///
+    /// # Errors
+    /// [`FlowError::OtherSize`], and [`FlowError::Buffer`] when `flow` has another length than 2 × width × height.
+    pub fn pair(&mut self, first: Luma, second: Luma, flow: &mut [f32]) -> Result<(), FlowError> {
+        match self {
+            Self::Farneback(farneback) => farneback.pair(first, second, None, flow),
+            Self::Dis(dis) => dis.pair(first, second, flow),
+        }
+    }
 }
