@@ -202,7 +202,7 @@ const USUAL: usize = 7;
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq", "x86_64+avx2"))]
 fn weigh_usual(weights: &[f32; USUAL + 1], values: &[f32], sums: &mut [f32]) {
     let [w0, w1, w2, w3, w4, w5, w6, w7] = *weights;
-    for (sum, v) in sums.iter_mut().zip(values.array_windows::<{ 2 * USUAL + 1 }>()) {
+    for (sum, v) in sums.iter_mut().zip(values.windows(2 * USUAL + 1)) {
         let near = (w1 * (v[6] + v[8]) + w2 * (v[5] + v[9])) + (w3 * (v[4] + v[10]) + w4 * (v[3] + v[11]));
         let far = (w5 * (v[2] + v[12]) + w6 * (v[1] + v[13])) + w7 * (v[0] + v[14]);
         *sum = (w0 * v[7] + near) + far;

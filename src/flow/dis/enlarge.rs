@@ -88,7 +88,8 @@ fn mix_rows(dx: [&[f32]; 2], dy: [&[f32]; 2], mix: [f32; 2], growth: [f32; 2], p
 fn four_of_one(pairs: &[[f32; 2]], out: &mut [f32]) {
     const LEFT: [f32; 8] = [0.375, 0.375, 0.125, 0.125, 0.875, 0.875, 0.625, 0.625];
     const RIGHT: [f32; 8] = [0.625, 0.625, 0.875, 0.875, 0.125, 0.125, 0.375, 0.375];
-    for ([a, b, c], out) in pairs.array_windows::<3>().zip(out.as_chunks_mut::<8>().0) {
+    for (triple, out) in pairs.windows(3).zip(out.as_chunks_mut::<8>().0) {
+        let (a, b, c) = (triple[0], triple[1], triple[2]);
         let left = [a[0], a[1], a[0], a[1], b[0], b[1], b[0], b[1]];
         let right = [b[0], b[1], b[0], b[1], c[0], c[1], c[0], c[1]];
         for i in 0..8 {
@@ -99,7 +100,8 @@ fn four_of_one(pairs: &[[f32; 2]], out: &mut [f32]) {
 
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq", "x86_64+avx2"))]
 fn two_of_one(pairs: &[[f32; 2]], out: &mut [f32]) {
-    for ([a, b, c], out) in pairs.array_windows::<3>().zip(out.as_chunks_mut::<4>().0) {
+    for (triple, out) in pairs.windows(3).zip(out.as_chunks_mut::<4>().0) {
+        let (a, b, c) = (triple[0], triple[1], triple[2]);
         let (left, right) = ([a[0], a[1], b[0], b[1]], [b[0], b[1], c[0], c[1]]);
         const LEFT: [f32; 4] = [0.25, 0.25, 0.75, 0.75];
         const RIGHT: [f32; 4] = [0.75, 0.75, 0.25, 0.25];

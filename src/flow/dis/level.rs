@@ -28,6 +28,9 @@ pub struct Level {
     bands: Vec<Band>,
 }
 
+/// Rows of two planes.
+type Rows<'a> = (&'a mut [f32], &'a mut [f32]);
+
 /// Buffers of what one thread works on.
 #[derive(Debug)]
 struct Band {
@@ -87,7 +90,7 @@ impl Level {
         let [dx, dy] = &mut self.flow;
         let rows = self.height.div_ceil(self.bands.len());
         let (grid, found, len) = (&self.grid, &self.found, rows * self.width);
-        let work = |(index, ((dx, dy), band)): (usize, ((&mut [f32], &mut [f32]), &mut Band))| {
+        let work = |(index, ((dx, dy), band)): (usize, (Rows, &mut Band))| {
             densify((one, other), grid, found, index * rows, &mut band.sums, (dx, dy));
         };
         if self.bands.len() == 1 {
@@ -104,7 +107,7 @@ impl Level {
         let Self { width, height, frames, gradient: [along_x, along_y], bands, .. } = self;
         let (plane, width, rows) = (&frames[first], *width, height.div_ceil(bands.len()));
         let pixels = width * *height;
-        let work = |(index, (along_x, along_y)): (usize, (&mut [f32], &mut [f32]))| {
+        let work = |(index, (along_x, along_y)): (usize, Rows)| {
             let lines = along_x.chunks_exact_mut(width).zip(along_y.chunks_exact_mut(width));
             (index * rows..).zip(lines).for_each(|(y, (along_x, along_y))| gradient(plane, y, along_x, along_y));
         };

@@ -193,10 +193,10 @@ fn cut(tile: &mut Tile, width: usize, height: usize) {
 #[inline(always)]
 fn sum_of_products(one: &Tile, other: &Tile) -> f32 {
     let mut sums = [0.0; LANES];
-    for i in 0..LANES {
+    for (i, sum) in sums.iter_mut().enumerate() {
         let (a, b, c) = (i, i + 2 * LANES, i + 4 * LANES);
         let d = i + 6 * LANES;
-        sums[i] = ((one[a] * other[a] + one[a + LANES] * other[a + LANES])
+        *sum = ((one[a] * other[a] + one[a + LANES] * other[a + LANES])
             + (one[b] * other[b] + one[b + LANES] * other[b + LANES]))
             + ((one[c] * other[c] + one[c + LANES] * other[c + LANES])
                 + (one[d] * other[d] + one[d + LANES] * other[d + LANES]));
@@ -207,10 +207,10 @@ fn sum_of_products(one: &Tile, other: &Tile) -> f32 {
 #[inline(always)]
 fn sum(tile: &Tile) -> f32 {
     let mut sums = [0.0; LANES];
-    for i in 0..LANES {
+    for (i, sum) in sums.iter_mut().enumerate() {
         let (a, b, c) = (i, i + 2 * LANES, i + 4 * LANES);
         let d = i + 6 * LANES;
-        sums[i] = ((tile[a] + tile[a + LANES]) + (tile[b] + tile[b + LANES]))
+        *sum = ((tile[a] + tile[a + LANES]) + (tile[b] + tile[b + LANES]))
             + ((tile[c] + tile[c + LANES]) + (tile[d] + tile[d + LANES]));
     }
     across(&sums)

@@ -122,8 +122,7 @@ fn terms_row(shape: &Shape, mean: [&[f32]; 5], difference: [&[f32]; 3], out: &mu
     for start in (0..shape.width).step_by(BLOCK) {
         let len = BLOCK.min(shape.width - start);
         let mut block = [[0.0; BLOCK]; TERMS];
-        for i in 0..len {
-            let at = start + i + BORDER;
+        for (i, at) in (start + BORDER..start + BORDER + len).enumerate() {
             let (x, y) = ((m2[at + 1] - m2[at - 1]) * 0.5, (m3[at] - m1[at]) * 0.5);
             let t = d1[at];
             let xx = (m2[at + 2] - 2.0 * m2[at] + m2[at - 2]) * 0.25;
@@ -188,11 +187,11 @@ pub fn join(flow: &[f32], change: &[f32], shape: &Shape, out: &mut [f32]) {
     let ((a, b), (c, d)) = (half(0), half(1));
     let (pairs, rest) = out.as_chunks_mut::<2>();
     let len = pairs.len();
-    let (a, b, c, d) = (&a[..], &b[..], &c[..len], &d[..len]);
+    let (c, d) = (&c[..len], &d[..len]);
     for (i, pair) in pairs.iter_mut().enumerate() {
-        *pair = [a[i] + b[i].max(-FARTHEST).min(FARTHEST), c[i] + d[i].max(-FARTHEST).min(FARTHEST)];
+        *pair = [a[i] + b[i].clamp(-FARTHEST, FARTHEST), c[i] + d[i].clamp(-FARTHEST, FARTHEST)];
     }
     if let [last] = rest {
-        *last = a[len] + b[len].max(-FARTHEST).min(FARTHEST);
+        *last = a[len] + b[len].clamp(-FARTHEST, FARTHEST);
     }
 }
