@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::motion::Motion;
 use super::npy::{HEADER_BYTES, header};
 use super::{FlowPlan, Gray, Ticks, gray};
-use crate::flow::{Farneback, FlowError, Luma};
+use crate::flow::{Flow, FlowError, Luma};
 use crate::media::{DecodedFrame, Shrinker, SmallFormat};
 use crate::mill::worker::{Outlet, Room, Stored};
 use crate::sample::{Failure, FailureClass};
@@ -31,7 +31,7 @@ pub struct Lane {
 /// What the first frame decides the size of.
 struct Running {
     shrinker: Shrinker,
-    farneback: Farneback,
+    flow: Flow,
     width: usize,
     height: usize,
     luma: Vec<u8>,
@@ -122,15 +122,15 @@ impl Running {
             90 | 270 => (stored_height as usize, stored_width as usize),
             _ => (stored_width as usize, stored_height as usize),
         };
-        let farneback = Farneback::new(&plan.params, width, height, None).map_err(failed)?;
+        let flow = Flow::new(&plan.params, width, height, None).map_err(failed)?;
         let room = if plan.stores {
-            let flow = (width * height) as u64 * 2 * plan.dtype.bytes();
-            let len = most.saturating_sub(1).saturating_mul(flow).saturating_add(HEADER_BYTES as u64);
+            let bytes = (width * height) as u64 * 2 * plan.dtype.bytes();
+            let len = most.saturating_sub(1).saturating_mul(bytes).saturating_add(HEADER_BYTES as u64);
             Some((outlet.reserve(len)?, HEADER_BYTES as u64))
         } else {
             None
         };
-        Ok(Self { shrinker, farneback, width, height, luma: Vec::new(), bytes: Vec::new(), room })
+        Ok(Self { shrinker, flow, width, height, luma: Vec::new(), bytes: Vec::new(), room })
     }
 
     fn push(
@@ -145,7 +145,7 @@ impl Running {
         let bytes = if plan.gray == Gray::Bt601 { 1 } else { 3 };
         gray::upright(&picture, bytes, turn, &mut self.luma);
         let luma = Luma::new(&self.luma, self.width, self.height, self.width).map_err(failed)?;
-        let Some(flow) = self.farneback.push(luma).map_err(failed)? else { return Ok(()) };
+        let Some(flow) = self.flow.push(luma).map_err(failed)? else { return Ok(()) };
         motion.add(flow);
         if let Some((room, written)) = &mut self.room {
             plan.dtype.write(flow, &mut self.bytes);
