@@ -32,8 +32,8 @@ pub use limits::Limits;
 pub use load::{Loaded, load};
 pub use read::SHIPPED;
 pub use schema::{
-    Config, Distribution, IncrementalMode, InputFormat, Job, MpiMode, OutputFormat, Reading, Storage, YtArgs,
-    YtMetadataArgs,
+    Config, DecodeMode, Distribution, GpuMode, IncrementalMode, InputFormat, Job, MpiMode, OutputFormat, Reading,
+    Storage, YtArgs, YtMetadataArgs,
 };
 
 /// The JSON Schema (draft 2020-12) of a configuration file, with descriptions, defaults and ranges.

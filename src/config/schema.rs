@@ -23,7 +23,7 @@ pub struct Config {
     pub reading: Reading,
     /// How shards are laid out.
     pub storage: Storage,
-    /// How the work is spread; changes no byte of the output.
+    /// How the work is spread; changes no byte of the output, but for the last digits of flows on a GPU.
     pub distribution: Distribution,
     /// How pictures and sound are encoded.
     pub encoding: Encoding,
@@ -172,6 +172,8 @@ pub struct Reading {
     pub allow_private_networks: bool,
     /// Let the table name files of this machine.
     pub allow_local_paths: bool,
+    /// Which decoder reads videos: `nvdec`, the GPU's, and the CPU's for files that it cannot read; `software`, the CPU's; `auto`, the GPU's where the flow is computed on a GPU, too, and that is quicker.
+    pub decode: DecodeMode,
     /// Accepted for old configs: `OpticalFlowSubsampler` takes `resize_size` and `decoder_kwargs.fps` from it.
     pub dataloader_args: Option<serde_json::Value>,
 }
@@ -195,6 +197,7 @@ impl Default for Reading {
             honour_opt_out: true,
             allow_private_networks: false,
             allow_local_paths: false,
+            decode: DecodeMode::Auto,
             dataloader_args: None,
         }
     }
@@ -268,7 +271,8 @@ impl Default for Storage {
     }
 }
 
-/// How the work is spread. Nothing here changes a byte of the output.
+/// How the work is spread. Nothing here changes a byte of the output, but for the last digits of flows where a GPU computes
+/// them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Distribution {
@@ -300,6 +304,8 @@ pub struct Distribution {
     /// Seconds before the job's end time at which a rank starts to drain.
     #[schemars(range(min = 0, max = 86_400))]
     pub drain_margin: f64,
+    /// Whether optical flow is computed on a GPU: `auto`, where there is one and it is quicker; `off`, never; `required`, always, and a job without a GPU ends before it begins.
+    pub gpu: GpuMode,
     /// Wait for the disk at commit (fsync); off only where a lost node may cost finished shards.
     pub fsync: bool,
 }
@@ -317,6 +323,7 @@ impl Default for Distribution {
             heartbeat: 10.0,
             memory_budget: 256 << 20,
             drain_margin: 60.0,
+            gpu: GpuMode::Auto,
             fsync: true,
         }
     }
@@ -331,4 +338,28 @@ pub enum MpiMode {
     Off,
     /// Stop with an error where it does not work.
     Required,
+}
+
+/// Whether optical flow is computed on a GPU.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum GpuMode {
+    /// Where there is one and it is quicker.
+    Auto,
+    /// Always: a job without a GPU ends before it begins.
+    Required,
+    /// Never.
+    Off,
+}
+
+/// Which decoder reads videos.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum DecodeMode {
+    /// The GPU's where the flow is computed there, too, and that is quicker.
+    Auto,
+    /// The GPU's, and the CPU's for files that it cannot read.
+    Nvdec,
+    /// The CPU's.
+    Software,
 }

@@ -16,6 +16,7 @@ use super::tars::TarShard;
 use super::writer::{ToWriter, Written};
 use crate::cluster::{Level, Stop};
 use crate::fetch::{self, FetchError, Fetched, Fetcher};
+use crate::gpu::Usage;
 use crate::sample::{Failure, FailureClass, KeyFormat, Payload, Row, Status};
 use crate::sink::{Finished, Member, OutputSample, SampleFormat};
 use crate::telemetry::{FailureLog, Progress};
@@ -173,15 +174,18 @@ impl Feeder {
         Progress::add(&self.progress.in_flight, 1);
         let outcome = guarded(self.fetch(&row)).await;
         self.progress.in_flight.fetch_sub(1, Ordering::Relaxed);
-        let (outputs, bytes_received) = match outcome {
+        let ((outputs, usage), bytes_received) = match outcome {
             Ok(fetched) => {
                 let bytes = fetched.bytes_received;
                 (self.outputs(&key, &row, fetched.payload, slot).await?, bytes)
             }
-            Err(FetchError::Sample(failure)) => (vec![self.failed(&key, &row, Status::FailedToDownload, failure)], 0),
+            Err(FetchError::Sample(failure)) => {
+                let failed = self.failed(&key, &row, Status::FailedToDownload, failure);
+                ((vec![failed], Usage::default()), 0)
+            }
             Err(error) => return Err(error.into()),
         };
-        let finished = Finished { index: row.index, outputs, bytes_received };
+        let finished = Finished { index: row.index, outputs, bytes_received, usage };
         self.send(&writer, finished, begun.elapsed().as_secs_f64());
         Ok(())
     }
@@ -193,20 +197,19 @@ impl Feeder {
         row: &Row,
         payload: Payload,
         slot: OwnedSemaphorePermit,
-    ) -> Result<Vec<OutputSample>, FeedError> {
+    ) -> Result<(Vec<OutputSample>, Usage), FeedError> {
         #[cfg(feature = "media")]
         if let Some(mill) = &self.mill {
             let place = mill.place().await;
             drop(slot);
             let whole = self.format.success(key, row, Vec::new());
-            return Ok(match mill.process(place, &whole, payload).await? {
-                Ok(outputs) => outputs,
-                Err(failure) => vec![self.failed(key, row, Status::FailedToSubsample, failure)],
-            });
+            let (processed, usage) = mill.process(place, &whole, payload).await?;
+            let failed = |failure| vec![self.failed(key, row, Status::FailedToSubsample, failure)];
+            return Ok((processed.unwrap_or_else(failed), usage));
         }
         drop(slot);
         let member = Member { extension: self.extension.clone(), payload };
-        Ok(vec![self.format.success(key, row, vec![member])])
+        Ok((vec![self.format.success(key, row, vec![member])], Usage::default()))
     }
 
     async fn fetch(&self, row: &Row) -> Result<Fetched, FetchError> {

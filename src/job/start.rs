@@ -43,6 +43,8 @@ pub fn run(job: RankJob, mut session: Option<&mut MpiSession>) -> Result<Ending,
         job.placement.rank,
         job.placement.restart,
     );
+    #[cfg(feature = "media")]
+    super::gpu::require(&job.config, &recipe(&job.config), &job.placement)?;
     let planned = agree_on_plan(&job, &storage, &owner, session.as_deref_mut());
     if let Some(session) = session {
         session.settle(Duration::from_secs(30));

@@ -94,6 +94,10 @@ pub enum FailureClass {
     DecoderMemory,
     /// The outputs of one sample are larger than `mill::Limits` allow.
     OutputTooLarge,
+    /// The GPU was lost twice while it worked on this sample.
+    GpuLost,
+    /// The GPU has no room for one pair of the sample's pictures, and the job wants no other processor.
+    GpuMemory,
     /// clipmill itself failed on this sample: a bug.
     Internal,
 }
@@ -104,7 +108,7 @@ impl FailureClass {
         use FailureClass::*;
         match self {
             Http(code) => code >= 500 || matches!(code, 408 | 425 | 429),
-            Dns | Connect | Timeout | Reset | Blocked => true,
+            Dns | Connect | Timeout | Reset | Blocked | GpuLost | GpuMemory => true,
             NoUrl | BadRow | InvalidUtf8 | FieldTooLarge | BadUrl | AddressRefused | LocalPathRefused | LocalFile
             | Tls | TooManyRedirects | TooLarge | OptedOut | NotMedia | Empty | NotDecodable | NotEncodable
             | NoClips | NoSubtitles | TooShort | NoVideo | NoAudio | UnsupportedCodec | MediaLimit | DecoderCrash
@@ -148,12 +152,14 @@ impl FailureClass {
             DecoderTimeout => "decoder_timeout",
             DecoderMemory => "decoder_memory",
             OutputTooLarge => "output_too_large",
+            GpuLost => "gpu_lost",
+            GpuMemory => "gpu_memory",
             Internal => "internal",
         })
     }
 
     /// Every class but the HTTP statuses.
-    pub const NAMED: [FailureClass; 33] = {
+    pub const NAMED: [FailureClass; 35] = {
         use FailureClass::*;
         [
             NoUrl,
@@ -188,6 +194,8 @@ impl FailureClass {
             DecoderTimeout,
             DecoderMemory,
             OutputTooLarge,
+            GpuLost,
+            GpuMemory,
             Internal,
         ]
     };

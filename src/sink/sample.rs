@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::gpu::Usage;
 use crate::sample::{Column, Failure, Payload, Row, Status};
 
 /// All that one input row became.
@@ -13,6 +14,8 @@ pub struct Finished {
     pub outputs: Vec<OutputSample>,
     /// Bytes that came over the network or from local files for it.
     pub bytes_received: u64,
+    /// On which processors it was made.
+    pub usage: Usage,
 }
 
 /// One output sample.

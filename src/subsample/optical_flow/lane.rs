@@ -2,13 +2,15 @@
 
 use serde_json::{Map, Value, json};
 
+use super::engine::{Engine, engine};
 use super::motion::Motion;
 use super::npy::{HEADER_BYTES, header};
 use super::{FlowPlan, Gray, Ticks, gray};
-use crate::flow::{Farneback, FlowError, Luma};
+use crate::flow::{FlowError, Luma};
 use crate::media::{DecodedFrame, Shrinker, SmallFormat};
 use crate::mill::worker::{Outlet, Room, Stored};
 use crate::sample::{Failure, FailureClass};
+use crate::subsample::Processors;
 
 /// Pixels of a small picture, at most: flow takes a hundred bytes for each.
 const MAX_PIXELS: u64 = 1 << 23;
@@ -31,13 +33,30 @@ pub struct Lane {
 /// What the first frame decides the size of.
 struct Running {
     shrinker: Shrinker,
-    farneback: Farneback,
+    engine: Box<dyn Engine>,
     width: usize,
     height: usize,
     luma: Vec<u8>,
+    writing: Writing,
+}
+
+/// What becomes of flows.
+struct Writing {
     bytes: Vec<u8>,
     /// Where the member is written, and how much of it is.
     room: Option<(Room, u64)>,
+}
+
+impl Writing {
+    fn add(&mut self, flow: &[f32], plan: &FlowPlan, motion: &mut Motion, outlet: &Outlet<'_>) -> Result<(), Failure> {
+        motion.add(flow);
+        if let Some((room, written)) = &mut self.room {
+            plan.dtype.write(flow, &mut self.bytes);
+            outlet.fill(room, *written, &self.bytes)?;
+            *written += self.bytes.len() as u64;
+        }
+        Ok(())
+    }
 }
 
 impl Lane {
@@ -51,7 +70,12 @@ impl Lane {
     ///
     /// # Errors
     /// The sample's failure: pictures that cannot be made small, or outputs over their limit.
-    pub fn frame(&mut self, frame: &DecodedFrame<'_>, outlet: &Outlet<'_>) -> Result<(), Failure> {
+    pub fn frame(
+        &mut self,
+        frame: &DecodedFrame<'_>,
+        outlet: &Outlet<'_>,
+        processors: &Processors,
+    ) -> Result<(), Failure> {
         if !self.ticks.takes(frame.seconds) {
             return Ok(());
         }
@@ -61,7 +85,7 @@ impl Lane {
         }
         let running = match &mut self.running {
             Some(running) => running,
-            none => none.insert(Running::new(&self.plan, self.turn, frame, self.most, outlet)?),
+            none => none.insert(Running::new(&self.plan, self.turn, frame, self.most, outlet, processors)?),
         };
         self.times.push((frame.seconds * 1e6).round() / 1e6);
         running.push(&self.plan, self.turn, frame, &mut self.motion, outlet)
@@ -72,7 +96,11 @@ impl Lane {
     ///
     /// # Errors
     /// `decoder_memory`: the machine has no room.
-    pub fn finish(self, outlet: &Outlet<'_>) -> Result<(Map<String, Value>, Option<Stored>), Failure> {
+    pub fn finish(mut self, outlet: &Outlet<'_>) -> Result<(Map<String, Value>, Option<Stored>), Failure> {
+        if let Some(Running { engine, writing, .. }) = &mut self.running {
+            let (plan, motion) = (&self.plan, &mut self.motion);
+            engine.finish(&mut |flow| writing.add(flow, plan, motion, outlet))?;
+        }
         let flows = self.motion.flows();
         let some = |value: Value| if flows == 0 { Value::Null } else { value };
         let fields = [
@@ -86,7 +114,8 @@ impl Lane {
             ("optical_flow_dtype", json!(self.plan.dtype.name())),
         ];
         let fields = fields.map(|(name, value)| (name.to_owned(), value)).into_iter().collect();
-        let Some(Running { width, height, room: Some((room, written)), .. }) = self.running else {
+        let Some(Running { width, height, writing: Writing { room: Some((room, written)), .. }, .. }) = self.running
+        else {
             return Ok((fields, None));
         };
         if flows == 0 {
@@ -110,6 +139,7 @@ impl Running {
         frame: &DecodedFrame<'_>,
         most: u64,
         outlet: &Outlet<'_>,
+        processors: &Processors,
     ) -> Result<Self, Failure> {
         let picture = frame.raw();
         let (stored_width, stored_height) = small(picture.width(), picture.height(), plan.side)?;
@@ -122,7 +152,7 @@ impl Running {
             90 | 270 => (stored_height as usize, stored_width as usize),
             _ => (stored_width as usize, stored_height as usize),
         };
-        let farneback = Farneback::new(&plan.params, width, height, None).map_err(failed)?;
+        let engine = engine(plan, (width, height), most.saturating_sub(1), processors)?;
         let room = if plan.stores {
             let flow = (width * height) as u64 * 2 * plan.dtype.bytes();
             let len = most.saturating_sub(1).saturating_mul(flow).saturating_add(HEADER_BYTES as u64);
@@ -130,7 +160,8 @@ impl Running {
         } else {
             None
         };
-        Ok(Self { shrinker, farneback, width, height, luma: Vec::new(), bytes: Vec::new(), room })
+        let writing = Writing { bytes: Vec::new(), room };
+        Ok(Self { shrinker, engine, width, height, luma: Vec::new(), writing })
     }
 
     fn push(
@@ -145,14 +176,8 @@ impl Running {
         let bytes = if plan.gray == Gray::Bt601 { 1 } else { 3 };
         gray::upright(&picture, bytes, turn, &mut self.luma);
         let luma = Luma::new(&self.luma, self.width, self.height, self.width).map_err(failed)?;
-        let Some(flow) = self.farneback.push(luma).map_err(failed)? else { return Ok(()) };
-        motion.add(flow);
-        if let Some((room, written)) = &mut self.room {
-            plan.dtype.write(flow, &mut self.bytes);
-            outlet.fill(room, *written, &self.bytes)?;
-            *written += self.bytes.len() as u64;
-        }
-        Ok(())
+        let Self { engine, writing, .. } = self;
+        engine.push(luma, &mut |flow| writing.add(flow, plan, motion, outlet))
     }
 }
 

@@ -6,12 +6,15 @@
 //! old        what configs of video2dataset say elsewhere
 //! ticks      which frames are looked at
 //! gray       small pictures to upright grey ones
+//! engine     what computes flows, on the CPU or a GPU
 //! npy        the member's header and numbers
 //! motion     the statistics
 //! lane       all of it together, for one output
 //! ```
 
 mod arguments;
+#[cfg(feature = "media")]
+mod engine;
 #[cfg(feature = "media")]
 mod gray;
 #[cfg(feature = "media")]

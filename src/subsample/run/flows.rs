@@ -46,10 +46,18 @@ impl Flows {
         self.outputs.iter().any(|flow| matches!(flow, Flow::Running { .. }))
     }
 
-    pub fn frame(&mut self, frame: &DecodedFrame<'_>, pts: i64, outlet: &Outlet<'_>) -> Result<(), Failure> {
+    pub fn frame(
+        &mut self,
+        frame: &DecodedFrame<'_>,
+        pts: i64,
+        outlet: &Outlet<'_>,
+        work: &Work<'_>,
+    ) -> Result<(), Failure> {
         for flow in &mut self.outputs {
             match flow {
-                Flow::Running { start, end, lane } if (*start..*end).contains(&pts) => lane.frame(frame, outlet)?,
+                Flow::Running { start, end, lane } if (*start..*end).contains(&pts) => {
+                    lane.frame(frame, outlet, work.processors)?;
+                }
                 // What it holds is given back before the next clip begins.
                 Flow::Running { end, .. } if pts >= *end => flow.end(outlet)?,
                 _ => {}

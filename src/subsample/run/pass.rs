@@ -55,7 +55,7 @@ pub fn run(
                 let pts = frame.pts.unwrap_or(count);
                 count = pts + 1;
                 images.frame(&frame, pts, outlet)?;
-                flows.frame(&frame, pts, outlet)?;
+                flows.frame(&frame, pts, outlet, work)?;
                 clips.frame(&frame, pts)?;
             }
         }

@@ -13,7 +13,7 @@ use crate::media::{DecodeOptions, Event, Media, MediaError, PacketInfo, PassOpti
 use crate::mill::worker::{Made, Outlet};
 use crate::sample::Failure;
 use crate::subsample::clips::Frames;
-use crate::subsample::{ClipSource, Edit, Passes, Picture, Recipe, Subsampler};
+use crate::subsample::{ClipSource, Edit, Passes, Picture, Processors, Recipe, Subsampler};
 
 /// A sample on its way.
 pub struct Work<'a> {
@@ -27,6 +27,7 @@ pub struct Work<'a> {
     pub frames: Frames,
     pub edit: Edit,
     pub groups: Wish,
+    pub processors: &'a Processors,
 }
 
 /// Makes the sample's outputs.
@@ -35,13 +36,13 @@ pub fn run(
     subsamplers: &[Box<dyn Subsampler>],
     mut media: Media,
     meta: &Map<String, Value>,
-    outlet: &Outlet<'_>,
+    (outlet, processors): (&Outlet<'_>, &Processors),
 ) -> Result<Vec<Made>, Failure> {
     let mut meta = meta.clone();
     for subsampler in subsamplers {
         subsampler.probe(&mut media, &mut meta)?;
     }
-    let work = Work::new(recipe, subsamplers, &mut media)?;
+    let work = Work::new(recipe, subsamplers, &mut media, processors)?;
     let mut seen = None;
     let mut ready = Ready::default();
     if work.passes.watches_first {
@@ -72,7 +73,12 @@ pub fn run(
 }
 
 impl<'a> Work<'a> {
-    pub fn new(recipe: &'a Recipe, subsamplers: &'a [Box<dyn Subsampler>], media: &mut Media) -> Result<Self, Failure> {
+    pub fn new(
+        recipe: &'a Recipe,
+        subsamplers: &'a [Box<dyn Subsampler>],
+        media: &mut Media,
+        processors: &'a Processors,
+    ) -> Result<Self, Failure> {
         let passes = Passes::of(recipe);
         let video = media.video().ok();
         let shows = passes.watches || passes.images || passes.flow;
@@ -89,7 +95,7 @@ impl<'a> Work<'a> {
             subsampler.edit(picture, &mut edit)?;
         }
         let (packets, frames) = (Vec::new(), Frames::default());
-        let mut work = Self { recipe, subsamplers, passes, video, packets, frames, edit, groups: None };
+        let mut work = Self { recipe, subsamplers, passes, video, packets, frames, edit, groups: None, processors };
         if work.wants_index() {
             work.index(media)?;
         }

@@ -1,0 +1,2 @@
+//! stub
+pub use super::absent_stub::Farneback;

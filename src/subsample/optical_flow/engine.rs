@@ -1,0 +1,97 @@
+//! What computes the flows of one output: frames in, flows out, on the CPU one by one, on a GPU in batches.
+
+use super::FlowPlan;
+use crate::flow::{self, FlowError, Luma};
+use crate::gpu::{self, Cost, GpuError};
+use crate::sample::{Failure, FailureClass};
+use crate::subsample::Processors;
+
+/// Takes each flow, in order: dx and dy of every pixel.
+pub type Each<'e> = dyn FnMut(&[f32]) -> Result<(), Failure> + 'e;
+
+/// Dense flow between the frames of a video.
+pub trait Engine {
+    /// The next frame. Flows that are done go to `each`; not all are at once.
+    ///
+    /// # Errors
+    /// The sample's failure, also one of `each`.
+    fn push(&mut self, frame: Luma<'_>, each: &mut Each<'_>) -> Result<(), Failure>;
+
+    /// No frame comes any more: the rest of the flows.
+    ///
+    /// # Errors
+    /// The same.
+    fn finish(&mut self, each: &mut Each<'_>) -> Result<(), Failure>;
+}
+
+/// The engine for frames of this size, `pairs` of them at most; on a GPU where there is one and it is quicker.
+///
+/// # Errors
+/// The sample's failure.
+pub fn engine(
+    plan: &FlowPlan,
+    (width, height): (usize, usize),
+    pairs: u64,
+    processors: &Processors,
+) -> Result<Box<dyn Engine>, Failure> {
+    let cost = Cost { pixels: (width * height) as u64, pairs };
+    if let Some(device) = processors.for_flow(cost) {
+        match gpu::Farneback::new(&device, &plan.params, width, height, cost.batch()) {
+            Ok(farneback) => {
+                processors.halved(farneback.halved());
+                return Ok(Box::new(OnGpu(farneback)));
+            }
+            // No frame has been looked at yet.
+            Err(GpuError::OutOfMemory) if !processors.requires_gpu() => processors.fell_back("gpu_memory"),
+            Err(error) => return Err(failure(&error)),
+        }
+    }
+    let farneback = flow::Farneback::new(&plan.params, width, height, None).map_err(failed)?;
+    Ok(Box::new(OnCpu(farneback)))
+}
+
+struct OnCpu(flow::Farneback);
+
+impl Engine for OnCpu {
+    fn push(&mut self, frame: Luma<'_>, each: &mut Each<'_>) -> Result<(), Failure> {
+        match self.0.push(frame).map_err(failed)? {
+            Some(flow) => each(flow),
+            None => Ok(()),
+        }
+    }
+
+    fn finish(&mut self, _: &mut Each<'_>) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+struct OnGpu(gpu::Farneback);
+
+impl Engine for OnGpu {
+    fn push(&mut self, frame: Luma<'_>, each: &mut Each<'_>) -> Result<(), Failure> {
+        self.0.push::<Failure>(frame, each)
+    }
+
+    fn finish(&mut self, each: &mut Each<'_>) -> Result<(), Failure> {
+        self.0.finish::<Failure>(each)
+    }
+}
+
+/// The settings were checked, and sizes are those of the lane: only a bug gets here.
+fn failed(error: FlowError) -> Failure {
+    failure(&GpuError::Flow(error))
+}
+
+fn failure(error: &GpuError) -> Failure {
+    match error {
+        GpuError::OutOfMemory => Failure::new(FailureClass::GpuMemory, format!("optical flow: {error}")),
+        GpuError::Lost(_) => Failure::new(FailureClass::GpuLost, format!("optical flow: {error}")),
+        GpuError::Flow(error) => Failure::new(FailureClass::Internal, format!("a bug of clipmill: {error}")),
+    }
+}
+
+impl From<GpuError> for Failure {
+    fn from(error: GpuError) -> Self {
+        failure(&error)
+    }
+}
