@@ -60,11 +60,10 @@ impl Device {
     }
 
     fn at(index: u32, devices: u32, workers: u32) -> Result<Self, Missing> {
+        wait_without_spinning(index).map_err(missing)?;
         let context = CudaContext::new(index as usize).map_err(missing)?;
         // SAFETY: it is for contexts with several streams; this process has one.
         unsafe { context.disable_event_tracking() };
-        // A worker that waits for its GPU leaves the CPU to those that decode.
-        context.set_blocking_synchronize().map_err(missing)?;
         let (free, memory_bytes) = context.mem_get_info().map_err(missing)?;
         let (major, minor) = context.compute_capability().map_err(missing)?;
         let info = DeviceInfo {
@@ -80,6 +79,19 @@ impl Device {
         let here = workers.div_ceil(devices.max(1)).max(1);
         let budget = (free as f64 * MEMORY_SHARE / f64::from(here)) as u64;
         Ok(Self { context, stream, kernels, info, budget })
+    }
+}
+
+/// A worker that waits for its GPU leaves the CPU to those that decode; and FFmpeg refuses a primary context that was made
+/// with other flags.
+fn wait_without_spinning(index: u32) -> Result<(), DriverError> {
+    let device = result::device::get(i32::try_from(index).unwrap_or(i32::MAX))?;
+    let flags = sys::CUctx_flags::CU_CTX_SCHED_BLOCKING_SYNC as u32;
+    // SAFETY: a number for a device that exists.
+    match unsafe { sys::cuDevicePrimaryCtxSetFlags_v2(device, flags) }.result() {
+        // Somebody in this process has opened it already.
+        Err(DriverError(CUresult::CUDA_ERROR_PRIMARY_CONTEXT_ACTIVE)) | Ok(()) => Ok(()),
+        Err(error) => Err(error),
     }
 }
 

@@ -1,2 +1,0 @@
-//! stub
-pub use super::absent_stub::Farneback;
