@@ -22,6 +22,8 @@ mod flow;
 #[cfg(feature = "gpu")]
 mod memory;
 mod model;
+#[cfg(feature = "gpu")]
+mod ptx;
 mod usage;
 mod wish;
 

@@ -2,7 +2,7 @@
 
 use cudarc::driver::CudaSlice;
 
-use super::plan::{LevelPlan, Plan, TablePlan};
+use crate::flow::{Plan, PlanLevel, PlanWindow, Taps};
 use crate::gpu::{Device, GpuError};
 
 /// Pairs in a batch, at most: five planes of each are items of one launch, and a grid has 65535 of them.
@@ -12,6 +12,11 @@ pub const MOST_PAIRS: usize = 4096;
 pub const QUAD: usize = 4;
 pub const FLOW: usize = 2;
 pub const EQUATIONS: usize = 5;
+
+/// Pixels of a frame.
+pub fn pixels(plan: &Plan) -> usize {
+    plan.levels.first().map_or(0, |full| full.width * full.height)
+}
 
 /// All buffers that kernels work on, without padding between a batch's items.
 #[derive(Debug)]
@@ -50,8 +55,8 @@ pub struct Table {
 impl Buffers {
     /// Bytes that a batch of `pairs` takes.
     pub fn bytes(plan: &Plan, pairs: usize) -> u64 {
-        let full = (plan.width * plan.height) as u64;
-        let levels: u64 = plan.levels.iter().map(|level| level.pixels() as u64).sum();
+        let full = pixels(plan) as u64;
+        let levels: u64 = plan.levels.iter().map(|level| (level.width * level.height) as u64).sum();
         let (pairs, frames) = (pairs as u64, pairs as u64 + 1);
         let polynomials = levels * frames * (QUAD as u64 + 1);
         let flows = levels * pairs * FLOW as u64;
@@ -60,22 +65,30 @@ impl Buffers {
     }
 
     pub fn new(device: &Device, plan: &Plan, pairs: usize) -> Result<Self, GpuError> {
-        let full = plan.width * plan.height;
+        let full = pixels(plan);
+        let weights: &[f32] = match &plan.window {
+            PlanWindow::Box { .. } => &[0.0],
+            PlanWindow::Gaussian { weights } => weights,
+        };
         Ok(Self {
             pairs,
             frames: device.stream().alloc_zeros(full * (pairs + 1))?,
             level: numbers(device, full * (pairs + 1))?,
             equations: numbers(device, full * pairs * EQUATIONS)?,
             sums: numbers(device, full * pairs * EQUATIONS)?,
-            weights: device.stream().clone_htod(plan.weights())?,
-            levels: plan.levels.iter().map(|level| LevelBuffers::new(device, level, pairs)).collect::<Result<_, _>>()?,
+            weights: device.stream().clone_htod(weights)?,
+            levels: plan
+                .levels
+                .iter()
+                .map(|level| LevelBuffers::new(device, level, pairs))
+                .collect::<Result<_, _>>()?,
         })
     }
 }
 
 impl LevelBuffers {
-    fn new(device: &Device, level: &LevelPlan, pairs: usize) -> Result<Self, GpuError> {
-        let pixels = level.pixels();
+    fn new(device: &Device, level: &PlanLevel, pairs: usize) -> Result<Self, GpuError> {
+        let pixels = level.width * level.height;
         let enlarge = match &level.enlarge {
             Some([columns, rows]) => Some([Table::new(device, columns)?, Table::new(device, rows)?]),
             None => None,
@@ -92,9 +105,9 @@ impl LevelBuffers {
 }
 
 impl Table {
-    fn new(device: &Device, table: &TablePlan) -> Result<Self, GpuError> {
+    fn new(device: &Device, table: &Taps) -> Result<Self, GpuError> {
         let (first, weights) = (device.stream().clone_htod(&table.first)?, device.stream().clone_htod(&table.weights)?);
-        Ok(Self { first, weights, taps: table.taps })
+        Ok(Self { first, weights, taps: i32::try_from(table.taps).unwrap_or(i32::MAX) })
     }
 }
 

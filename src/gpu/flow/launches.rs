@@ -5,19 +5,8 @@ use std::sync::Arc;
 use cudarc::driver::{CudaSlice, CudaStream, DeviceRepr, LaunchConfig, PushKernelArg};
 
 use super::buffers::{Buffers, EQUATIONS, FLOW, LevelBuffers, QUAD};
-use super::plan::{LevelPlan, Plan, Window};
+use crate::flow::{Expansion, Plan, PlanLevel, PlanWindow};
 use crate::gpu::{Device, GpuError};
-
-/// The kernels of `src/flow/expansion.rs`, by value: `struct Expansion` of `kernels/expansion.cu`.
-#[derive(Debug, Clone, Copy)]
-#[repr(C)]
-pub struct Expansion {
-    pub smooth: [f32; 8],
-    pub slope: [f32; 8],
-    pub curve: [f32; 8],
-    pub linear: f32,
-    pub mixed: f32,
-}
 
 // SAFETY: plain numbers, laid out as C does.
 unsafe impl DeviceRepr for Expansion {}
@@ -38,14 +27,18 @@ impl Buffers {
     ) -> Result<(), GpuError> {
         let stream = device.stream();
         let at = usize::from(carried.is_some());
-        let (pyramid, expand) = (device.kernel("pyramid_level")?, device.kernel(plan.expand_kernel())?);
+        let expand_kernel = if plan.poly_n == 7 { "expand_7" } else { "expand_5" };
+        let (pyramid, expand) = (device.kernel("pyramid_level")?, device.kernel(expand_kernel)?);
         let Self { frames: pictures, level: shrunk, levels, .. } = self;
-        let (full_width, full_height) = (int(plan.width), int(plan.height));
-        let step = int(plan.width * plan.height);
+        let Some(full) = plan.levels.first() else { return Ok(()) };
+        let (full_width, full_height, step) = (int(full.width), int(full.height), int(full.width * full.height));
         for (level, buffers) in plan.levels.iter().zip(levels) {
+            let pixels = level.width * level.height;
+            let (tile, span) = level.tile();
+            let (tile, span) = (int(tile), int(span));
             if let Some(behind @ 1..) = carried {
-                carry(&mut buffers.quad, behind, level.pixels() * QUAD, stream)?;
-                carry(&mut buffers.mixed, behind, level.pixels(), stream)?;
+                carry(&mut buffers.quad, behind, pixels * QUAD, stream)?;
+                carry(&mut buffers.mixed, behind, pixels, stream)?;
             }
             let (width, height) = (int(level.width), int(level.height));
             let LevelBuffers { columns, rows, quad, mixed, .. } = buffers;
@@ -53,14 +46,14 @@ impl Buffers {
             launch.arg(&*pictures).arg(&full_width).arg(&full_height).arg(&full_width).arg(&step);
             launch.arg(&mut *shrunk).arg(&width).arg(&height);
             launch.arg(&columns.first).arg(&columns.weights).arg(&columns.taps);
-            launch.arg(&rows.first).arg(&rows.weights).arg(&rows.taps).arg(&level.tile).arg(&level.span);
-            let grid = (up(level.width, level.tile.unsigned_abs()), level.height as u32, frames as u32);
-            let shared = 4 * level.span.unsigned_abs();
+            launch.arg(&rows.first).arg(&rows.weights).arg(&rows.taps).arg(&tile).arg(&span);
+            let grid = (up(level.width, tile.unsigned_abs()), level.height as u32, frames as u32);
+            let shared = 4 * span.unsigned_abs();
             // SAFETY: the arguments are the kernel's, and the buffers hold `frames` items of these sizes.
             unsafe { launch.launch(LaunchConfig { grid_dim: grid, block_dim: LINE, shared_mem_bytes: shared })? };
 
-            let mut quad = quad.slice_mut(at * level.pixels() * QUAD..);
-            let mut mixed = mixed.slice_mut(at * level.pixels()..);
+            let mut quad = quad.slice_mut(at * pixels * QUAD..);
+            let mut mixed = mixed.slice_mut(at * pixels..);
             let mut launch = stream.launch_builder(expand);
             launch.arg(&*shrunk).arg(&width).arg(&height).arg(&mut quad).arg(&mut mixed).arg(&plan.expansion);
             let grid = (up(level.width, 32), up(level.height, 16), frames as u32);
@@ -72,77 +65,71 @@ impl Buffers {
 
     /// The flows of the batch's first `pairs` pairs, from the coarsest level to the full size.
     pub fn solve(&mut self, device: &Device, plan: &Plan, pairs: usize) -> Result<&CudaSlice<f32>, GpuError> {
+        let Self { equations: planes, sums, weights, levels, .. } = self;
         for number in (0..plan.levels.len()).rev() {
-            let (finer, coarser) = self.levels.split_at_mut(number + 1);
+            let (finer, coarser) = levels.split_at_mut(number + 1);
             let (Some(level), Some(buffers)) = (plan.levels.get(number), finer.last_mut()) else { continue };
             match plan.levels.get(number + 1).zip(coarser.first()) {
                 Some((coarse, from)) => enlarge(device, plan, (coarse, &from.flow), (level, buffers), pairs)?,
                 None => {
-                    let mut flow = buffers.flow.slice_mut(..pairs * level.pixels() * FLOW);
+                    let mut flow = buffers.flow.slice_mut(..pairs * level.width * level.height * FLOW);
                     device.stream().memset_zeros(&mut flow)?;
                 }
             }
             for _ in 0..plan.iterations {
-                equations(device, level, buffers, &mut self.equations, pairs)?;
-                self.average(device, plan, number, pairs)?;
+                equations(device, level, buffers, planes, pairs)?;
+                average(device, &plan.window, (level, buffers), (planes, sums, weights), pairs)?;
             }
-            // Borrowed anew for each level.
         }
         self.levels.first().map(|level| &level.flow).ok_or_else(|| GpuError::Lost("no level".into()))
     }
+}
 
-    /// The equations of the pixels around each pixel, averaged and solved.
-    fn average(&mut self, device: &Device, plan: &Plan, number: usize, pairs: usize) -> Result<(), GpuError> {
-        let Self { equations, sums, weights, levels, .. } = self;
-        let (Some(level), Some(buffers)) = (plan.levels.get(number), levels.get_mut(number)) else { return Ok(()) };
-        let (width, height) = (int(level.width), int(level.height));
-        let stream = device.stream();
-        let (planes, radius) = ((EQUATIONS * pairs) as u32, plan.radius());
-        let rows = up(level.width, 128);
-        let (columns, solve) = match plan.window {
-            Window::Box { .. } => (device.kernel("box_columns")?, device.kernel("box_solve")?),
-            Window::Gaussian { .. } => (device.kernel("gauss_columns")?, device.kernel("gauss_solve")?),
-        };
-        let mut down = stream.launch_builder(columns);
-        down.arg(&*equations).arg(&mut *sums).arg(&width).arg(&height).arg(&radius);
-        let reach = radius.unsigned_abs();
-        let (across, last) = match &plan.window {
-            Window::Box { scale, .. } => {
-                let grid = (rows, up(level.height, 2 * reach + 1), planes);
-                let config = LaunchConfig { grid_dim: grid, block_dim: LINE, shared_mem_bytes: 0 };
-                // SAFETY: the arguments are the kernel's, and the buffers hold `pairs` items of these sizes.
-                unsafe { down.launch(config)? };
-                (40 * (128 + 2 * reach), Some(scale))
-            }
-            Window::Gaussian { .. } => {
-                down.arg(&*weights);
-                let grid = (up(level.width, 32), up(level.height, 32), planes);
-                let shared = 128 * (32 + 2 * reach);
-                let config = LaunchConfig { grid_dim: grid, block_dim: TILE, shared_mem_bytes: shared };
-                // SAFETY: as above; there are radius + 1 weights.
-                unsafe { down.launch(config)? };
-                (20 * (128 + 2 * reach), None)
-            }
-        };
-        let mut launch = stream.launch_builder(solve);
-        launch.arg(&*sums).arg(&mut buffers.flow).arg(&width).arg(&height).arg(&radius);
-        match last {
-            Some(scale) => launch.arg(scale),
-            None => launch.arg(&*weights),
-        };
-        let grid = (rows, level.height as u32, pairs as u32);
-        // SAFETY: as above.
-        unsafe { launch.launch(LaunchConfig { grid_dim: grid, block_dim: LINE, shared_mem_bytes: across })? };
-        Ok(())
+/// The equations of the pixels around each pixel, averaged and solved.
+fn average(
+    device: &Device,
+    window: &PlanWindow,
+    (level, buffers): (&PlanLevel, &mut LevelBuffers),
+    (equations, sums, weights): (&CudaSlice<f32>, &mut CudaSlice<f32>, &CudaSlice<f32>),
+    pairs: usize,
+) -> Result<(), GpuError> {
+    let (width, height, radius) = (int(level.width), int(level.height), int(radius(window)));
+    let (stream, planes, reach) = (device.stream(), (EQUATIONS * pairs) as u32, radius.unsigned_abs());
+    let config = |grid_dim, block_dim, shared_mem_bytes| LaunchConfig { grid_dim, block_dim, shared_mem_bytes };
+    let rows = (up(level.width, 128), level.height as u32, pairs as u32);
+    match window {
+        PlanWindow::Box { scale, .. } => {
+            let mut columns = stream.launch_builder(device.kernel("box_columns")?);
+            columns.arg(equations).arg(&mut *sums).arg(&width).arg(&height).arg(&radius);
+            let grid = (up(level.width, 128), up(level.height, 2 * reach + 1), planes);
+            // SAFETY: the arguments are the kernel's, and the buffers hold `pairs` items of these sizes.
+            unsafe { columns.launch(config(grid, LINE, 0))? };
+            let mut solve = stream.launch_builder(device.kernel("box_solve")?);
+            solve.arg(&*sums).arg(&mut buffers.flow).arg(&width).arg(&height).arg(&radius).arg(scale);
+            // SAFETY: as above.
+            unsafe { solve.launch(config(rows, LINE, 40 * (128 + 2 * reach)))? };
+        }
+        PlanWindow::Gaussian { .. } => {
+            let mut columns = stream.launch_builder(device.kernel("gauss_columns")?);
+            columns.arg(equations).arg(&mut *sums).arg(&width).arg(&height).arg(&radius).arg(weights);
+            let grid = (up(level.width, 32), up(level.height, 32), planes);
+            // SAFETY: as above; there are radius + 1 weights.
+            unsafe { columns.launch(config(grid, TILE, 128 * (32 + 2 * reach)))? };
+            let mut solve = stream.launch_builder(device.kernel("gauss_solve")?);
+            solve.arg(&*sums).arg(&mut buffers.flow).arg(&width).arg(&height).arg(&radius).arg(weights);
+            // SAFETY: as above.
+            unsafe { solve.launch(config(rows, LINE, 20 * (128 + 2 * reach)))? };
+        }
     }
+    Ok(())
 }
 
 /// A coarser level's flow at this level's size.
 fn enlarge(
     device: &Device,
     plan: &Plan,
-    (coarse, from): (&LevelPlan, &CudaSlice<f32>),
-    (level, buffers): (&LevelPlan, &mut LevelBuffers),
+    (coarse, from): (&PlanLevel, &CudaSlice<f32>),
+    (level, buffers): (&PlanLevel, &mut LevelBuffers),
     pairs: usize,
 ) -> Result<(), GpuError> {
     let Some([columns, rows]) = &buffers.enlarge else { return Ok(()) };
@@ -161,7 +148,7 @@ fn enlarge(
 /// What each pixel says of its displacement.
 fn equations(
     device: &Device,
-    level: &LevelPlan,
+    level: &PlanLevel,
     buffers: &LevelBuffers,
     out: &mut CudaSlice<f32>,
     pairs: usize,
@@ -180,6 +167,13 @@ fn carry(items: &mut CudaSlice<f32>, behind: usize, len: usize, stream: &Arc<Cud
     let (mut front, rest) = items.split_at_mut(len);
     let last = rest.slice((behind - 1) * len..behind * len);
     Ok(stream.memcpy_dtod(&last, &mut front)?)
+}
+
+fn radius(window: &PlanWindow) -> usize {
+    match window {
+        PlanWindow::Box { radius, .. } => *radius,
+        PlanWindow::Gaussian { weights } => weights.len().saturating_sub(1),
+    }
 }
 
 /// Sizes are at most 32768 a side.

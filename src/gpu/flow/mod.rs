@@ -4,20 +4,17 @@
 //! mod      frames in, flows out: fills one batch while the GPU works on another
 //! buffers  the memory of a batch, and how much that is
 //! launches the kernels' order for a batch (kernels/README.md)
-//! plan     sizes and tables, as the CPU has them
 //! ```
 
 mod buffers;
 mod launches;
-mod plan;
 
 use std::sync::Arc;
 
 use super::memory::Pinned;
 use super::{Device, GpuError};
-use crate::flow::{FarnebackParams, FlowError, Luma};
+use crate::flow::{FarnebackParams, FlowError, Luma, Plan};
 use buffers::Buffers;
-use plan::Plan;
 
 /// Takes each flow, in order.
 type Each<'e, E> = dyn FnMut(&[f32]) -> Result<(), E> + 'e;
@@ -31,6 +28,9 @@ type Each<'e, E> = dyn FnMut(&[f32]) -> Result<(), E> + 'e;
 #[derive(Debug)]
 pub struct Farneback {
     device: Arc<Device>,
+    /// Of a frame, pixels.
+    width: usize,
+    height: usize,
     plan: Plan,
     buffers: Buffers,
     slots: [Slot; 2],
@@ -75,7 +75,7 @@ impl Farneback {
             match Self::with_batch(device, &plan, batch) {
                 Ok((buffers, slots)) => {
                     let device = Arc::clone(device);
-                    return Ok(Self { device, plan, buffers, slots, filling: 0, carried: None, halved });
+                    return Ok(Self { device, width, height, plan, buffers, slots, filling: 0, carried: None, halved });
                 }
                 Err(GpuError::OutOfMemory) if batch > 1 => {
                     batch /= 2;
@@ -96,7 +96,7 @@ impl Farneback {
     /// # Errors
     /// [`GpuError::Flow`] for a frame of another size, [`GpuError::Lost`], and those of `each`.
     pub fn push<E: From<GpuError>>(&mut self, frame: Luma<'_>, each: &mut Each<'_, E>) -> Result<(), E> {
-        let (width, height) = (self.plan.width, self.plan.height);
+        let Self { width, height, .. } = *self;
         if (frame.width(), frame.height()) != (width, height) {
             return Err(GpuError::Flow(FlowError::OtherSize).into());
         }
@@ -130,7 +130,7 @@ impl Farneback {
 
     fn with_batch(device: &Device, plan: &Plan, batch: usize) -> Result<(Buffers, [Slot; 2]), GpuError> {
         let buffers = Buffers::new(device, plan, batch)?;
-        let pixels = plan.width * plan.height;
+        let pixels = buffers::pixels(plan);
         let slot = || {
             Ok::<_, GpuError>(Slot {
                 frames: Pinned::new(device.context(), (batch + 1) * pixels)?,
@@ -147,7 +147,7 @@ impl Farneback {
         let Some(slot) = self.slots.get_mut(self.filling) else { return Ok(()) };
         let frames = std::mem::take(&mut slot.filled);
         let before = usize::from(self.carried.is_some());
-        let pixels = self.plan.width * self.plan.height;
+        let pixels = self.width * self.height;
         slot.frames.upload(frames * pixels, &mut self.buffers.frames, self.device.stream())?;
         self.buffers.expand(&self.device, &self.plan, self.carried, frames)?;
         slot.pairs = before + frames - 1;
@@ -167,7 +167,7 @@ impl Farneback {
         if pairs == 0 {
             return Ok(());
         }
-        let flow = self.plan.width * self.plan.height * 2;
+        let flow = self.width * self.height * 2;
         slot.flows.read()?.chunks_exact(flow).take(pairs).try_for_each(each)
     }
 }

@@ -1,2 +1,0 @@
-//! The kernels as PTX.
-pub const MODULES: [(&str, &str); 0] = [];
