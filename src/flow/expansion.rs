@@ -57,6 +57,11 @@ impl Kernels {
             mixed: (1.0 / (second * second)) as f32,
         }
     }
+
+    /// The weight, weight × distance and the curve, by distance; then the factors for b and for the term of xy.
+    pub fn into_parts(self) -> ([[f32; RADIUS + 1]; 3], f32, f32) {
+        ([self.smooth, self.slope, self.curve], self.linear, self.mixed)
+    }
 }
 
 /// Buffers of one band of rows.

@@ -106,6 +106,14 @@ impl Farneback {
         Ok(())
     }
 
+    /// What the last [`Farneback::pair`] left, for tests that compare its steps with others': for each level, the full
+    /// size first, the polynomials of both frames (five numbers a pixel: b along y and x, A's yy, xx, and twice its xy)
+    /// and the flow, but for the full size's.
+    #[doc(hidden)]
+    pub fn steps(&self) -> impl Iterator<Item = ([&[f32]; 2], &[f32])> {
+        self.levels.iter().map(Level::made)
+    }
+
     fn check(&self, frame: &Luma) -> Result<(), FlowError> {
         let is_same = frame.width() == self.width && frame.height() == self.height;
         if is_same { Ok(()) } else { Err(FlowError::OtherSize) }

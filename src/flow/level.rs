@@ -53,6 +53,18 @@ pub struct Level {
     bands: Vec<Band>,
 }
 
+/// The sizes of the levels relative to the frame, the full size first.
+pub fn scales(params: &FarnebackParams, width: usize, height: usize) -> impl Iterator<Item = f64> {
+    let (side, pyr_scale) = (width.min(height) as f64, params.pyr_scale);
+    let coarser = std::iter::successors(Some(pyr_scale), move |scale| Some(scale * pyr_scale));
+    std::iter::once(1.0).chain(coarser.take(params.levels as usize).take_while(move |scale| side * scale >= MIN_SIDE))
+}
+
+/// A side of a level.
+pub fn scaled(full: usize, scale: f64) -> usize {
+    (full as f64 * scale).round_ties_even() as usize
+}
+
 /// Buffers of one band of rows: what one thread works on.
 #[derive(Debug)]
 struct Band {
@@ -81,14 +93,8 @@ fn each_band(
 impl Level {
     /// All levels for a frame, the full size first.
     pub fn all(params: &FarnebackParams, method: &Method, width: usize, height: usize, threads: usize) -> Vec<Self> {
-        let side = width.min(height) as f64;
-        let mut scale = 1.0;
-        let mut levels = vec![Self::new(method, width, height, scale, threads)];
-        for _ in 0..params.levels {
-            scale *= params.pyr_scale;
-            if side * scale < MIN_SIDE {
-                break;
-            }
+        let mut levels: Vec<Self> = Vec::new();
+        for scale in scales(params, width, height) {
             let coarse = Self::new(method, width, height, scale, threads);
             if let Some(fine) = levels.last_mut() {
                 let (columns, rows) = ((coarse.width, fine.width), (coarse.height, fine.height));
@@ -100,8 +106,7 @@ impl Level {
     }
 
     fn new(method: &Method, frame_width: usize, frame_height: usize, scale: f64, threads: usize) -> Self {
-        let size = |full: usize| (full as f64 * scale).round_ties_even() as usize;
-        let (width, height) = (size(frame_width), size(frame_height));
+        let (width, height) = (scaled(frame_width, scale), scaled(frame_height, scale));
         let columns = Table::pyramid(frame_width, width, scale);
         let terms = vec![0.0; width * height * TERMS + SLACK];
         let flow = vec![0.0; width * height * 2];
@@ -123,6 +128,13 @@ impl Level {
             flow: [flow.clone(), flow],
             newest: 0,
         }
+    }
+
+    /// Polynomials of the two frames, and the flow unless it was made elsewhere.
+    pub fn made(&self) -> ([&[f32]; 2], &[f32]) {
+        let len = self.width * self.height;
+        let terms = |which: usize| &self.terms[which][..len * TERMS];
+        ([terms(0), terms(1)], &self.flow[self.newest])
     }
 
     /// Polynomials of the frame, kept as number `which` (0 or 1).

@@ -5,6 +5,7 @@
 //!           ──► expansion   each pixel's neighbourhood as a quadratic polynomial
 //!           ──► matrices    two frames' polynomials and a first guess → the equations of a pixel's displacement
 //!           ──► window      the equations averaged over a window and solved
+//! plan      ──► all of them the same as plain numbers, for a GPU
 //! ```
 //!
 //! No I/O and no FFmpeg: planes of 8-bit luma go in, `f32` pairs (dx, dy) in pixels come out, interleaved, row after row.
@@ -18,6 +19,7 @@ mod level;
 mod luma;
 mod matrices;
 mod params;
+mod plan;
 mod resample;
 mod window;
 
@@ -25,3 +27,4 @@ pub use error::FlowError;
 pub use farneback::Farneback;
 pub use luma::Luma;
 pub use params::FarnebackParams;
+pub use plan::{Expansion, Plan, PlanLevel, PlanWindow, Taps};

@@ -23,6 +23,11 @@ impl Table {
         (self.first[target], &self.weights[target * self.taps..][..self.taps])
     }
 
+    /// Source indices of a target, the first source index of each target, and all weights, target after target.
+    pub fn into_parts(self) -> (usize, Vec<i32>, Vec<f32>) {
+        (self.taps, self.first, self.weights)
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = (i32, &[f32])> {
         self.first.iter().copied().zip(self.weights.chunks_exact(self.taps))
     }
