@@ -50,9 +50,3 @@ impl Farneback {
         match self.0 {}
     }
 }
-
-/// # Errors
-/// Always.
-pub fn each_device() -> Result<Vec<Result<DeviceInfo, Missing>>, Missing> {
-    Err(Missing::NotBuilt)
-}

@@ -73,6 +73,7 @@ impl Device {
             memory_bytes: memory_bytes as u64,
             compute: (major.unsigned_abs(), minor.unsigned_abs()),
             driver: driver_version().map_err(missing)?,
+            codecs: Vec::new(),
         };
         let kernels = load(&context)?;
         let stream = context.default_stream();
@@ -93,17 +94,6 @@ fn wait_without_spinning(index: u32) -> Result<(), DriverError> {
         Err(DriverError(CUresult::CUDA_ERROR_PRIMARY_CONTEXT_ACTIVE)) | Ok(()) => Ok(()),
         Err(error) => Err(error),
     }
-}
-
-/// All devices that this process sees: each with what it is, or why it cannot be used.
-///
-/// # Errors
-/// Why there is none at all.
-pub fn each_device() -> Result<Vec<Result<DeviceInfo, Missing>>, Missing> {
-    guarded(|| {
-        let devices = count()?;
-        Ok((0..devices).map(|index| guarded(|| Device::at(index, devices, 1)).map(|device| device.info)).collect())
-    })
 }
 
 /// The driver's bindings panic where its library, or a function in it, is not there.

@@ -28,9 +28,9 @@ mod usage;
 mod wish;
 
 #[cfg(not(feature = "gpu"))]
-pub use absent::{Device, Farneback, each_device};
+pub use absent::{Device, Farneback};
 #[cfg(feature = "gpu")]
-pub use device::{Device, each_device};
+pub use device::Device;
 pub use error::GpuError;
 #[cfg(feature = "gpu")]
 pub use flow::Farneback;

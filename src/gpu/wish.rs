@@ -27,6 +27,8 @@ pub struct DeviceInfo {
     pub compute: (u32, u32),
     /// The newest version of CUDA that the driver knows, as 12.4.
     pub driver: (u32, u32),
+    /// Codecs that FFmpeg, as it was built, can have decoded by NVDEC. What the device itself can is told by each file.
+    pub codecs: Vec<String>,
 }
 
 /// Why there is no GPU to be used.

@@ -95,7 +95,7 @@ impl Handler for Maker {
     }
 
     fn open_gpu(&mut self, wish: &Wish) -> Result<DeviceInfo, Missing> {
-        self.processors.open_gpu(wish)
+        self.processors.open_gpu(wish).map(|device| DeviceInfo { codecs: media::nvdec_codecs(), ..device })
     }
 
     fn take_usage(&mut self) -> Usage {
