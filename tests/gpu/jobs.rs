@@ -8,7 +8,7 @@ use crate::lab::{Lab, footage};
 use crate::npy::Flow;
 
 /// The largest distance of two numbers, relative to the larger one where that is above a pixel.
-fn apart(a: &Flow, b: &Flow) -> f32 {
+pub fn apart(a: &Flow, b: &Flow) -> f32 {
     assert_eq!(a.shape, b.shape);
     let apart = |(a, b): (&f32, &f32)| (a - b).abs() / a.abs().max(b.abs()).max(1.0);
     a.values.iter().zip(&b.values).map(apart).fold(0.0, f32::max)
