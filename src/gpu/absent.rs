@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use super::{DeviceInfo, GpuError, Missing, Wish};
+use super::{DeviceInfo, GpuError, Missing, Surface, Wish};
 use crate::flow::{FarnebackParams, Luma};
 
 #[derive(Debug)]
@@ -13,6 +13,10 @@ impl Device {
     /// Always.
     pub fn open(_: &Wish) -> Result<Self, Missing> {
         Err(Missing::NotBuilt)
+    }
+
+    pub fn raw_context(&self) -> *mut std::ffi::c_void {
+        match self.0 {}
     }
 
     pub fn info(&self) -> &DeviceInfo {
@@ -41,6 +45,15 @@ impl Farneback {
     pub fn push<E: From<GpuError>>(
         &mut self,
         _: Luma<'_>,
+        _: &mut dyn FnMut(&[f32]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        match self.0 {}
+    }
+
+    pub fn push_surface<E: From<GpuError>>(
+        &mut self,
+        _: Surface<'_>,
+        _: u32,
         _: &mut dyn FnMut(&[f32]) -> Result<(), E>,
     ) -> Result<(), E> {
         match self.0 {}

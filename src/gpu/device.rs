@@ -43,6 +43,11 @@ impl Device {
         &self.info
     }
 
+    /// The `CUcontext`, for FFmpeg.
+    pub fn raw_context(&self) -> *mut std::ffi::c_void {
+        self.context.cu_ctx().cast()
+    }
+
     pub(super) fn budget(&self) -> u64 {
         self.budget
     }

@@ -1,5 +1,6 @@
 //! Page-locked memory of the host: what the device reads and writes while the CPU goes on.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use cudarc::driver::{CudaContext, CudaEvent, CudaStream, DevicePtr, DevicePtrMut, PinnedHostSlice, result};
@@ -37,11 +38,17 @@ impl<T: DeviceRepr + ValidAsZeroBits> Pinned<T> {
         Ok(self.slice.as_mut_slice()?)
     }
 
-    /// Starts to copy the first `len` numbers to the device.
-    pub fn upload(&self, len: usize, to: &mut impl DevicePtrMut<T>, stream: &Arc<CudaStream>) -> Result<(), GpuError> {
-        let source = self.slice.as_slice()?.get(..len).filter(|_| to.len() >= len).ok_or_else(too_short)?;
+    /// Starts to copy these of the numbers to the device.
+    pub fn upload(
+        &self,
+        range: Range<usize>,
+        to: &mut impl DevicePtrMut<T>,
+        stream: &Arc<CudaStream>,
+    ) -> Result<(), GpuError> {
+        let source =
+            self.slice.as_slice()?.get(range).filter(|source| to.len() >= source.len()).ok_or_else(too_short)?;
         let (target, _written) = to.device_ptr_mut(stream);
-        // SAFETY: both have `len` numbers, and the host's live until `done`, which `read`, `write` and `drop` wait for.
+        // SAFETY: both have as many numbers, and the host's live until `done`, which `read`, `write` and `drop` wait for.
         unsafe { result::memcpy_htod_async(target, source, stream.cu_stream())? };
         Ok(self.done.record(stream)?)
     }

@@ -19,6 +19,19 @@ const BATCH_PIXELS: u64 = 1 << 22;
 /// Pairs of pictures in a batch, at most.
 const BATCH_PAIRS: u64 = 128;
 
+/// Seconds that the CPU takes to decode a pixel, of H.264 at usual rates; and the GPU's decoder, its share among several
+/// workers counted in.
+const CPU_DECODE_PER_PIXEL: f64 = 5e-9;
+const NVDEC_PER_PIXEL: f64 = 1e-9;
+/// Seconds to open a decoder on the GPU.
+const NVDEC_PER_SAMPLE: f64 = 60e-3;
+
+/// Whether the GPU's decoder would be done sooner with so many frames of so many pixels.
+pub fn is_worth_nvdec(pixels: u64, frames: u64) -> bool {
+    let work = pixels as f64 * frames as f64;
+    NVDEC_PER_SAMPLE + NVDEC_PER_PIXEL * work < CPU_DECODE_PER_PIXEL * work
+}
+
 /// What one sample's flow is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cost {
@@ -54,6 +67,12 @@ mod tests {
         assert!(worth(28, 16, 7199));
         assert!(worth(455, 256, 79));
         assert!(!worth(455, 256, 0));
+    }
+
+    #[test]
+    fn a_minute_of_small_video_is_decoded_on_the_cpu() {
+        assert!(!is_worth_nvdec(640 * 360, 50));
+        assert!(is_worth_nvdec(1920 * 1080, 1500));
     }
 
     #[test]

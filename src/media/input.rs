@@ -1,10 +1,12 @@
 //! One sample's media, open.
 
 use std::fs::File;
+use std::sync::Arc;
 
 use ffmpeg_next::format::context::Input;
 use ffmpeg_next::{Packet, Rational, ffi};
 
+use super::hw::HwDevice;
 use super::order::{self, Times};
 use super::packets::{self, PacketInfo};
 use super::pass::{Pass, PassOptions};
@@ -22,6 +24,10 @@ pub struct Media {
     /// Packets were read: the next pass opens the container anew.
     is_read: bool,
     /// What packets are given that the container has no times for.
+    /// Decodes the video, where it can.
+    hardware: Option<Arc<HwDevice>>,
+    /// Frames that were decoded since it was set, and those that it decoded.
+    decoded: (u64, u64),
     times: Option<Times>,
     log: LogCapture,
 }
@@ -57,7 +63,7 @@ impl Media {
             return Err(MediaError::Empty);
         }
         let input = demux::open(&source, container, &limits, &log)?;
-        Ok(Self { source, container, limits, input, is_read: false, times: None, log })
+        Ok(Self { source, container, limits, input, is_read: false, times: None, hardware: None, decoded: (0, 0), log })
     }
 
     /// The media's bytes.
@@ -71,6 +77,31 @@ impl Media {
 
     pub fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// From the next pass on, the video is decoded by this GPU, as far as it can; none: in software.
+    pub fn decode_on(&mut self, hardware: Option<Arc<HwDevice>>) {
+        self.hardware = hardware;
+        self.decoded = (0, 0);
+    }
+
+    /// Frames that were decoded since [`Media::decode_on`], and those of them that came from the GPU.
+    pub fn decoded(&self) -> (u64, u64) {
+        self.decoded
+    }
+
+    pub(super) fn count_decoded(&mut self, is_on_device: bool) {
+        self.decoded.0 += 1;
+        self.decoded.1 += u64::from(is_on_device);
+    }
+
+    pub(super) fn hardware(&self) -> Option<&HwDevice> {
+        self.hardware.as_deref()
+    }
+
+    /// The name of the first video stream's codec.
+    pub fn video_codec(&self) -> Option<&'static str> {
+        self.input.streams().find(is_video).map(|stream| stream.parameters().id().name())
     }
 
     /// What FFmpeg said about this media so far.

@@ -36,7 +36,7 @@ pub use check::Checked;
 pub use decode::{DecodeOptions, DecodeReport, DecodedFrame, Decoder};
 pub use error::MediaError;
 pub use frame::{Matrix, YuvFrame};
-pub use hw::codecs as nvdec_codecs;
+pub use hw::{HwDevice, codecs as nvdec_codecs};
 pub use input::{Media, VideoInfo};
 pub use limits::Limits;
 pub use log::{LogCapture, LogLines};

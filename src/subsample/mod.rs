@@ -51,6 +51,6 @@ pub use optical_flow::FlowPlan;
 pub use passes::{Passes, Work};
 pub use problem::Problem;
 #[cfg(feature = "media")]
-pub use processors::Processors;
+pub use processors::{Decode, Processors};
 pub use recipe::{ClipSource, Formats, Recipe, SPAN, SPANS, Step};
 pub use subsampler::Subsampler;

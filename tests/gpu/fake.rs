@@ -29,8 +29,9 @@ fn library() -> PathBuf {
         return ready;
     }
     let own = folder.join(format!("building-{}-{:?}", std::process::id(), std::thread::current().id()));
-    let (script, driver) = (root.join("tests/kernels/shim/build.sh"), root.join("tests/gpu/fake/cuda.cpp"));
-    let output = Command::new("bash").args([&script, &own, &driver]).output().expect("bash is installed");
+    let script = root.join("tests/kernels/shim/build.sh");
+    let [driver, decoder] = ["cuda.cpp", "nvcuvid.cpp"].map(|name| root.join("tests/gpu/fake").join(name));
+    let output = Command::new("bash").args([&script, &own, &driver, &decoder]).output().expect("bash is installed");
     assert!(output.status.success(), "g++ is installed: {}", String::from_utf8_lossy(&output.stderr));
     std::fs::rename(own, &ready).unwrap();
     ready
@@ -43,6 +44,7 @@ impl Fake {
         std::fs::create_dir(lab.path("driver")).unwrap();
         // Its own file, by which the library finds its faults.
         std::fs::copy(library(), lab.path("driver/libcuda.so.1")).unwrap();
+        std::os::unix::fs::symlink("libcuda.so.1", lab.path("driver/libnvcuvid.so.1")).unwrap();
         let fake = Self { lab };
         fake.faults(faults);
         fake

@@ -15,4 +15,5 @@ mod lab;
 #[path = "../optical_flow/npy.rs"]
 #[allow(dead_code, reason = "each test target uses its own part of it")]
 mod npy;
+mod nvdec;
 mod real;

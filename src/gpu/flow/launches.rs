@@ -12,8 +12,8 @@ use crate::gpu::{Device, GpuError};
 unsafe impl DeviceRepr for Expansion {}
 
 /// Threads of a block: of a line of pixels, and of a tile.
-const LINE: (u32, u32, u32) = (128, 1, 1);
-const TILE: (u32, u32, u32) = (32, 8, 1);
+pub const LINE: (u32, u32, u32) = (128, 1, 1);
+pub const TILE: (u32, u32, u32) = (32, 8, 1);
 
 impl Buffers {
     /// The polynomials of `frames` new frames on all levels. `carried`: those of the frame before lie behind so many others,
@@ -177,10 +177,10 @@ fn radius(window: &PlanWindow) -> usize {
 }
 
 /// Sizes are at most 32768 a side.
-fn int(size: usize) -> i32 {
+pub fn int(size: usize) -> i32 {
     i32::try_from(size).unwrap_or(i32::MAX)
 }
 
-fn up(size: usize, step: u32) -> u32 {
+pub fn up(size: usize, step: u32) -> u32 {
     (size as u32).div_ceil(step.max(1))
 }

@@ -3,18 +3,21 @@
 //! ```text
 //! mod      frames in, flows out: fills one batch while the GPU works on another
 //! buffers  the memory of a batch, and how much that is
+//! shrink   pictures of a decoder on the device made small
 //! launches the kernels' order for a batch (kernels/README.md)
 //! ```
 
 mod buffers;
 mod launches;
+mod shrink;
 
 use std::sync::Arc;
 
 use super::memory::Pinned;
-use super::{Device, GpuError};
+use super::{Device, GpuError, Surface};
 use crate::flow::{FarnebackParams, FlowError, Luma, Plan};
 use buffers::Buffers;
+use shrink::Shrink;
 
 /// Takes each flow, in order.
 type Each<'e, E> = dyn FnMut(&[f32]) -> Result<(), E> + 'e;
@@ -38,6 +41,8 @@ pub struct Farneback {
     /// Polynomials of a batch's last frame wait for the next batch, behind so many others.
     carried: Option<usize>,
     halved: u32,
+    /// Where frames come from a decoder on the device.
+    shrink: Option<Shrink>,
 }
 
 /// One batch on the host's side.
@@ -45,8 +50,9 @@ pub struct Farneback {
 struct Slot {
     frames: Pinned<u8>,
     flows: Pinned<f32>,
-    /// Frames that were filled in.
+    /// Frames that were filled in, and those of them that the device has already.
     filled: usize,
+    uploaded: usize,
     /// Flows that the GPU is at, or done with.
     pairs: usize,
 }
@@ -75,7 +81,18 @@ impl Farneback {
             match Self::with_batch(device, &plan, batch) {
                 Ok((buffers, slots)) => {
                     let device = Arc::clone(device);
-                    return Ok(Self { device, width, height, plan, buffers, slots, filling: 0, carried: None, halved });
+                    return Ok(Self {
+                        device,
+                        width,
+                        height,
+                        plan,
+                        buffers,
+                        slots,
+                        filling: 0,
+                        carried: None,
+                        halved,
+                        shrink: None,
+                    });
                 }
                 Err(GpuError::OutOfMemory) if batch > 1 => {
                     batch /= 2;
@@ -101,15 +118,28 @@ impl Farneback {
             return Err(GpuError::Flow(FlowError::OtherSize).into());
         }
         self.collect(self.filling, each)?;
-        let wanted = self.buffers.pairs + usize::from(self.carried.is_none());
         let Some(slot) = self.slots.get_mut(self.filling) else { return Ok(()) };
         let pixels = slot.frames.write()?;
         let target = pixels.chunks_exact_mut(width).skip(slot.filled * height);
         target.zip(0..height).for_each(|(row, y)| row.copy_from_slice(frame.row(y)));
-        slot.filled += 1;
-        if slot.filled == wanted {
-            self.submit()?;
-        }
+        self.filled()?;
+        Ok(())
+    }
+
+    /// As [`Farneback::push`], with a decoder's picture in the device's memory: it is made small there, and turned clockwise
+    /// by `turn` degrees (0, 90, 180, 270). It is read before anything that is started on the device's stream later.
+    ///
+    /// # Errors
+    /// The same; [`GpuError::OutOfMemory`] where there is no room for a picture of its size.
+    pub fn push_surface<E: From<GpuError>>(
+        &mut self,
+        surface: Surface<'_>,
+        turn: u32,
+        each: &mut Each<'_, E>,
+    ) -> Result<(), E> {
+        self.collect(self.filling, each)?;
+        self.draw(&surface, turn)?;
+        self.filled()?;
         Ok(())
     }
 
@@ -136,19 +166,59 @@ impl Farneback {
                 frames: Pinned::new(device.context(), (batch + 1) * pixels)?,
                 flows: Pinned::new(device.context(), batch * pixels * 2)?,
                 filled: 0,
+                uploaded: 0,
                 pairs: 0,
             })
         };
         Ok((buffers, [slot()?, slot()?]))
     }
 
+    fn draw(&mut self, surface: &Surface<'_>, turn: u32) -> Result<(), GpuError> {
+        let Self { width, height, .. } = *self;
+        let small = if matches!(turn, 90 | 270) { (height, width) } else { (width, height) };
+        self.upload()?;
+        let device = &self.device;
+        let shrink = match &mut self.shrink {
+            Some(shrink) if shrink.source() == surface.size() => shrink,
+            other => other.insert(Shrink::new(device, surface.size(), small)?),
+        };
+        let Some(slot) = self.slots.get_mut(self.filling) else { return Ok(()) };
+        let pixels = width * height;
+        let out = self.buffers.frames.slice_mut(slot.filled * pixels..(slot.filled + 1) * pixels);
+        shrink.shrink(device, surface, (width, height, turn), out)?;
+        slot.uploaded = slot.filled + 1;
+        Ok(())
+    }
+
+    /// One more frame is there: a batch that is full is started.
+    fn filled(&mut self) -> Result<(), GpuError> {
+        let wanted = self.buffers.pairs + usize::from(self.carried.is_none());
+        let Some(slot) = self.slots.get_mut(self.filling) else { return Ok(()) };
+        slot.filled += 1;
+        if slot.filled == wanted { self.submit() } else { Ok(()) }
+    }
+
+    /// Starts to copy the frames of the host that the device has not yet.
+    fn upload(&mut self) -> Result<(), GpuError> {
+        let pixels = self.width * self.height;
+        let Some(slot) = self.slots.get_mut(self.filling) else { return Ok(()) };
+        if slot.uploaded < slot.filled {
+            let range = slot.uploaded * pixels..slot.filled * pixels;
+            let mut target = self.buffers.frames.slice_mut(range.clone());
+            slot.frames.upload(range, &mut target, self.device.stream())?;
+        }
+        slot.uploaded = slot.filled;
+        Ok(())
+    }
+
     /// Starts the batch that was filled, and goes on to fill the other.
     fn submit(&mut self) -> Result<(), GpuError> {
+        self.upload()?;
         let Some(slot) = self.slots.get_mut(self.filling) else { return Ok(()) };
         let frames = std::mem::take(&mut slot.filled);
+        slot.uploaded = 0;
         let before = usize::from(self.carried.is_some());
         let pixels = self.width * self.height;
-        slot.frames.upload(frames * pixels, &mut self.buffers.frames, self.device.stream())?;
         self.buffers.expand(&self.device, &self.plan, self.carried, frames)?;
         slot.pairs = before + frames - 1;
         if slot.pairs > 0 {

@@ -5,6 +5,7 @@ mod video;
 
 use ffmpeg_next::{Discard, Error, Packet, frame};
 
+use super::hw::{self, Download};
 use super::picture::Converter;
 use super::{DecodeOptions, DecodeReport, DecodedFrame, Media, MediaError};
 
@@ -37,6 +38,9 @@ pub struct Pass<'m> {
     packet: Packet,
     frame: frame::Video,
     converter: Converter,
+    download: Download,
+    /// Pictures of a GPU are left there.
+    stays_on_device: bool,
     report: DecodeReport,
     packets: u64,
     size: Option<(u32, u32)>,
@@ -47,6 +51,7 @@ pub struct Pass<'m> {
 
 impl<'m> Pass<'m> {
     pub(super) fn open(media: &'m mut Media, options: PassOptions) -> Result<Self, MediaError> {
+        let stays_on_device = options.frames.is_some_and(|decode| decode.stays_on_device);
         let video = match options.frames {
             Some(decode) => Some(Video::open(media, decode, options.actions)?),
             None => None,
@@ -66,6 +71,8 @@ impl<'m> Pass<'m> {
             packet: Packet::empty(),
             frame: frame::Video::empty(),
             converter: Converter::default(),
+            download: Download::default(),
+            stays_on_device,
             report: DecodeReport::default(),
             packets: 0,
             size: None,
@@ -131,7 +138,13 @@ impl<'m> Pass<'m> {
         self.report.damaged_frames += u64::from(self.frame.is_corrupt() || self.frame.has_decode_errors());
         let seconds = self.video.as_mut().map_or(0.0, |video| video.clock.seconds(pts));
         let is_key = self.frame.is_key();
-        Ok(DecodedFrame { picture: &self.frame, converter: &mut self.converter, pts, seconds, is_key, is_resized })
+        let is_on_device = hw::is_on_device(&self.frame);
+        self.media.count_decoded(is_on_device);
+        let picture = match is_on_device && !self.stays_on_device {
+            true => self.download.host(&self.frame)?,
+            false => &self.frame,
+        };
+        Ok(DecodedFrame { picture, converter: &mut self.converter, pts, seconds, is_key, is_resized })
     }
 
     /// Whether the decoder had one more frame.

@@ -2,7 +2,7 @@
 
 use super::FlowPlan;
 use crate::flow::{self, FlowError, Luma};
-use crate::gpu::{self, Cost, GpuError};
+use crate::gpu::{self, Cost, GpuError, Surface};
 use crate::sample::{Failure, FailureClass};
 use crate::subsample::Processors;
 
@@ -16,6 +16,19 @@ pub trait Engine {
     /// # Errors
     /// The sample's failure, also one of `each`.
     fn push(&mut self, frame: Luma<'_>, each: &mut Each<'_>) -> Result<(), Failure>;
+
+    /// Whether it takes pictures of a decoder on the device.
+    fn takes_surfaces(&self) -> bool {
+        false
+    }
+
+    /// The next frame, of any size: it is made small on the device, and turned clockwise by `turn` degrees.
+    ///
+    /// # Errors
+    /// As [`Engine::push`].
+    fn push_surface(&mut self, _: Surface<'_>, _turn: u32, _: &mut Each<'_>) -> Result<(), Failure> {
+        Err(Failure::new(FailureClass::Internal, "a bug of clipmill: a picture on a GPU for the CPU's flow"))
+    }
 
     /// No frame comes any more: the rest of the flows.
     ///
@@ -70,6 +83,14 @@ struct OnGpu(gpu::Farneback);
 impl Engine for OnGpu {
     fn push(&mut self, frame: Luma<'_>, each: &mut Each<'_>) -> Result<(), Failure> {
         self.0.push::<Failure>(frame, each)
+    }
+
+    fn takes_surfaces(&self) -> bool {
+        true
+    }
+
+    fn push_surface(&mut self, surface: Surface<'_>, turn: u32, each: &mut Each<'_>) -> Result<(), Failure> {
+        self.0.push_surface::<Failure>(surface, turn, each)
     }
 
     fn finish(&mut self, each: &mut Each<'_>) -> Result<(), Failure> {

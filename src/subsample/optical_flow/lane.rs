@@ -7,6 +7,7 @@ use super::motion::Motion;
 use super::npy::{HEADER_BYTES, header};
 use super::{FlowPlan, Gray, Ticks, gray};
 use crate::flow::{FlowError, Luma};
+use crate::gpu::Cost;
 use crate::media::{DecodedFrame, Shrinker, SmallFormat};
 use crate::mill::worker::{Outlet, Room, Stored};
 use crate::sample::{Failure, FailureClass};
@@ -23,6 +24,8 @@ pub struct Lane {
     turn: u32,
     /// Frames that may be taken, at most.
     most: u64,
+    /// Pixels of a picture, as the container says.
+    stored: (u32, u32),
     ticks: Ticks,
     running: Option<Running>,
     /// Seconds of the frames that were taken.
@@ -60,10 +63,18 @@ impl Writing {
 }
 
 impl Lane {
-    /// `turn`: degrees clockwise until pictures stand upright; `most`: frames that may be taken, at most.
-    pub fn new(plan: FlowPlan, turn: u32, most: u64) -> Self {
+    /// `turn`: degrees clockwise until pictures stand upright; `most`: frames that may be taken, at most; `stored`: the
+    /// pictures' size, as the container says.
+    pub fn new(plan: FlowPlan, turn: u32, most: u64, stored: (u32, u32)) -> Self {
         let (ticks, motion) = (Ticks::new(plan.fps), Motion::new());
-        Self { plan, turn, most, ticks, running: None, times: Vec::new(), motion }
+        Self { plan, turn, most, stored, ticks, running: None, times: Vec::new(), motion }
+    }
+
+    /// What the flow will cost, as the container tells; none where its pictures have to be made on the CPU.
+    pub fn cost(&self) -> Option<Cost> {
+        let (width, height) = small(self.stored.0, self.stored.1, self.plan.side).ok()?;
+        let pixels = u64::from(width) * u64::from(height);
+        (self.plan.gray == Gray::Bt601).then_some(Cost { pixels, pairs: self.most.saturating_sub(1) })
     }
 
     /// The next frame of the output, in the order of presentation.
@@ -172,12 +183,18 @@ impl Running {
         motion: &mut Motion,
         outlet: &Outlet<'_>,
     ) -> Result<(), Failure> {
+        let Self { engine, writing, .. } = self;
+        let mut each = |flow: &[f32]| writing.add(flow, plan, motion, outlet);
+        if plan.gray == Gray::Bt601
+            && let Some(surface) = frame.surface().filter(|_| engine.takes_surfaces())
+        {
+            return engine.push_surface(surface, turn, &mut each);
+        }
         let picture = self.shrinker.shrink(frame)?;
         let bytes = if plan.gray == Gray::Bt601 { 1 } else { 3 };
         gray::upright(&picture, bytes, turn, &mut self.luma);
         let luma = Luma::new(&self.luma, self.width, self.height, self.width).map_err(failed)?;
-        let Self { engine, writing, .. } = self;
-        engine.push(luma, &mut |flow| writing.add(flow, plan, motion, outlet))
+        engine.push(luma, &mut each)
     }
 }
 

@@ -85,9 +85,13 @@ impl Handler for Maker {
         }
         self.prepare(task.recipe)?;
         let Some((_, prepared)) = &self.last else { return Err(broken("no recipe")) };
-        let media = open(&task, limits)?;
         let tools = (task.outlet, &self.processors);
-        let made = work::run(&prepared.recipe, &prepared.subsamplers, media, task.meta, tools);
+        let make = || work::run(&prepared.recipe, &prepared.subsamplers, open(&task, limits)?, task.meta, tools);
+        let mut made = make();
+        while made.as_ref().is_err_and(|failure| self.processors.falls_back(failure.class)) {
+            task.outlet.restart();
+            made = make();
+        }
         if made.as_ref().is_err_and(|failure| failure.class == FailureClass::GpuLost) {
             self.processors.lose_gpu();
         }
@@ -95,7 +99,7 @@ impl Handler for Maker {
     }
 
     fn open_gpu(&mut self, wish: &Wish) -> Result<DeviceInfo, Missing> {
-        self.processors.open_gpu(wish).map(|device| DeviceInfo { codecs: media::nvdec_codecs(), ..device })
+        self.processors.open_gpu(wish)
     }
 
     fn take_usage(&mut self) -> Usage {

@@ -13,7 +13,7 @@ use crate::media::{DecodeOptions, Event, Media, MediaError, PacketInfo, PassOpti
 use crate::mill::worker::{Made, Outlet};
 use crate::sample::Failure;
 use crate::subsample::clips::Frames;
-use crate::subsample::{ClipSource, Edit, Passes, Picture, Processors, Recipe, Subsampler};
+use crate::subsample::{ClipSource, Decode, Edit, Passes, Picture, Processors, Recipe, Subsampler};
 
 /// A sample on its way.
 pub struct Work<'a> {
@@ -46,10 +46,17 @@ pub fn run(
     let mut seen = None;
     let mut ready = Ready::default();
     if work.passes.watches_first {
+        let (pixels, frames) = (work.pixels(), work.packets.len() as u64);
+        let hardware = processors.for_decode(&media, Decode { pixels, frames, only_flow: None });
+        let nvdec = hardware.is_some();
+        media.decode_on(hardware);
         let watching = match work.passes.cuts_at_once {
             true => once::run(&work, &mut media, outlet, &mut ready)?,
             false => work.watch_alone(&mut media)?,
         };
+        if nvdec {
+            processors.decoded(&media);
+        }
         meta.extend(seen.insert(watching).finish()?);
     }
     let mut outputs = work.outputs(&media, &meta, seen.as_ref())?;
@@ -107,6 +114,11 @@ impl<'a> Work<'a> {
         let chooses = self.edit.images.is_some() || self.edit.fps.is_some();
         let shows_all = self.passes.watches && !self.passes.watches_first;
         self.passes.clips || self.passes.flow || (chooses && !shows_all)
+    }
+
+    /// Of a frame, as the container says.
+    pub fn pixels(&self) -> u64 {
+        self.video.as_ref().map_or(0, |video| u64::from(video.width) * u64::from(video.height))
     }
 
     /// Whether the packets' times tell frames apart: there are any, and the clock is not set back.

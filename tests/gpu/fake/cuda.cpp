@@ -1,22 +1,12 @@
 // libcuda.so.1 as a test double: the part of CUDA's driver interface that clipmill uses, on the CPU. A launch runs the
 // kernel of that name as it was compiled for the host (tests/kernels/shim). No GPU is involved; nothing here says anything of
 // a real driver's timing, memory model or limits.
-//
-// A file `faults` beside the library says what is to go wrong, a word and a number a line:
-//   devices N        how many there are (1)
-//   driver N         the version it tells, as 12040
-//   ptx N            every module is refused with error N
-//   memory N         bytes that all allocations of a process may take together
-//   oom_at N         the N-th allocation of a process fails, and every one behind it until something is freed
-//   lose_at N        the N-th launch of a process loses the device
-//   lose_width N     a launch over frames of that width loses it
-//   lose_device N    only where the process has opened that device
+#include "faults.h"
 #include "launch.h"
 
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <dlfcn.h>
 #include <map>
 #include <string>
 
@@ -34,33 +24,9 @@ enum {
     ILLEGAL_ADDRESS = 700,
 };
 
-namespace {
-struct Faults {
-    long devices = 1, driver = 12040, ptx = 0, memory = -1, oom_at = -1, lose_at = -1, lose_width = -1, lose_device = -1;
-
-    Faults() {
-        const std::map<std::string, long *> words = {
-            {"devices", &devices}, {"driver", &driver},   {"ptx", &ptx},
-            {"memory", &memory},   {"oom_at", &oom_at},   {"lose_at", &lose_at},
-            {"lose_width", &lose_width}, {"lose_device", &lose_device},
-        };
-        Dl_info own;
-        if (!dladdr(reinterpret_cast<void *>(&shim_launch), &own) || !own.dli_fname) return;
-        std::string path(own.dli_fname);
-        FILE *file = fopen((path.substr(0, path.rfind('/') + 1) + "faults").c_str(), "r");
-        if (!file) return;
-        char word[64];
-        long number;
-        while (fscanf(file, "%63s %ld", word, &number) == 2) {
-            auto known = words.find(word);
-            if (known == words.end()) abort();
-            *known->second = number;
-        }
-        fclose(file);
-    }
-};
-
 const Faults faults;
+
+namespace {
 bool is_lost;
 int opened = -1;
 long launches, allocations;
@@ -130,8 +96,8 @@ Result cuDeviceGetName(char *name, int len, int device) {
     return SUCCESS;
 }
 Result cuDeviceGetAttribute(int *value, int attribute, int) {
-    // Compute capability 7.0, of which the PTX is; no memory pools.
-    *value = attribute == 75 ? 7 : 0;
+    // Compute capability 7.0, of which the PTX is; alignment of textures, which FFmpeg asks for; no memory pools.
+    *value = attribute == 75 ? 7 : attribute == 14 ? 256 : 0;
     return SUCCESS;
 }
 Result cuDeviceTotalMem_v2(size_t *bytes, int) {
@@ -155,6 +121,19 @@ Result cuCtxSetCurrent(Handle context) {
     return SUCCESS;
 }
 Result cuCtxGetCurrent(Handle *context) {
+    *context = current;
+    return SUCCESS;
+}
+Result cuCtxGetDevice(int *device) {
+    *device = opened;
+    return SUCCESS;
+}
+// One context: what is pushed is what is there.
+Result cuCtxPushCurrent_v2(Handle context) {
+    current = context;
+    return SUCCESS;
+}
+Result cuCtxPopCurrent_v2(Handle *context) {
     *context = current;
     return SUCCESS;
 }
@@ -210,6 +189,26 @@ Result cuMemcpyDtoDAsync_v2(Pointer to, Pointer from, size_t bytes, Handle) {
     if (!is_device(to, bytes)) return INVALID_VALUE;
     return copy(reinterpret_cast<void *>(to), reinterpret_cast<void *>(from), bytes, from);
 }
+// CUDA_MEMCPY2D: of memory of the host (1) or of the device (2), which are the same here.
+struct Plane {
+    size_t x, y;
+    int kind;
+    char *host;
+    Pointer device;
+    void *array;
+    size_t pitch;
+
+    char *row(size_t n) const { return (kind == 1 ? host : reinterpret_cast<char *>(device)) + (y + n) * pitch + x; }
+};
+struct Copy2D {
+    Plane from, to;
+    size_t bytes, rows;
+};
+Result cuMemcpy2DAsync_v2(const Copy2D *copy, Handle) {
+    for (size_t n = 0; n < copy->rows; ++n) memcpy(copy->to.row(n), copy->from.row(n), copy->bytes);
+    return state();
+}
+Result cuMemcpy2D_v2(const Copy2D *copy) { return cuMemcpy2DAsync_v2(copy, nullptr); }
 Result cuModuleLoadData(Handle *module, const void *image) {
     if (faults.ptx) return faults.ptx;
     *module = new Module{static_cast<const char *>(image)};
