@@ -26,8 +26,7 @@ pub struct Media {
     /// What packets are given that the container has no times for.
     /// Decodes the video, where it can.
     hardware: Option<Arc<HwDevice>>,
-    /// Frames that were decoded since it was set, and those that it decoded.
-    decoded: (u64, u64),
+    decoded: Decoded,
     times: Option<Times>,
     log: LogCapture,
 }
@@ -51,6 +50,16 @@ pub struct VideoInfo {
     pub duration: Option<f64>,
 }
 
+/// What was decoded where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Decoded {
+    pub frames: u64,
+    /// Those of them that came from the GPU.
+    pub on_device: u64,
+    /// Frames with parts missing, and packets that were refused.
+    pub damaged: u64,
+}
+
 impl Media {
     /// Opens the media in `file`, which was sniffed as `container`.
     ///
@@ -63,7 +72,17 @@ impl Media {
             return Err(MediaError::Empty);
         }
         let input = demux::open(&source, container, &limits, &log)?;
-        Ok(Self { source, container, limits, input, is_read: false, times: None, hardware: None, decoded: (0, 0), log })
+        Ok(Self {
+            source,
+            container,
+            limits,
+            input,
+            is_read: false,
+            times: None,
+            hardware: None,
+            decoded: Decoded::default(),
+            log,
+        })
     }
 
     /// The media's bytes.
@@ -82,17 +101,16 @@ impl Media {
     /// From the next pass on, the video is decoded by this GPU, as far as it can; none: in software.
     pub fn decode_on(&mut self, hardware: Option<Arc<HwDevice>>) {
         self.hardware = hardware;
-        self.decoded = (0, 0);
+        self.decoded = Decoded::default();
     }
 
-    /// Frames that were decoded since [`Media::decode_on`], and those of them that came from the GPU.
-    pub fn decoded(&self) -> (u64, u64) {
+    /// What was decoded since [`Media::decode_on`].
+    pub fn decoded(&self) -> Decoded {
         self.decoded
     }
 
-    pub(super) fn count_decoded(&mut self, is_on_device: bool) {
-        self.decoded.0 += 1;
-        self.decoded.1 += u64::from(is_on_device);
+    pub(super) fn count_decoded(&mut self) -> &mut Decoded {
+        &mut self.decoded
     }
 
     pub(super) fn hardware(&self) -> Option<&HwDevice> {

@@ -37,7 +37,7 @@ pub use decode::{DecodeOptions, DecodeReport, DecodedFrame, Decoder};
 pub use error::MediaError;
 pub use frame::{Matrix, YuvFrame};
 pub use hw::{HwDevice, codecs as nvdec_codecs};
-pub use input::{Media, VideoInfo};
+pub use input::{Decoded, Media, VideoInfo};
 pub use limits::Limits;
 pub use log::{LogCapture, LogLines};
 pub use output::{

@@ -4,8 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use crate::gpu::{Cost, Device, DeviceInfo, Missing, Usage, Wish, is_worth_nvdec};
-use crate::media::{self, HwDevice, Media};
-use crate::sample::FailureClass;
+use crate::media::{self, Decoded, HwDevice, Media};
+use crate::sample::{Failure, FailureClass};
 
 /// Why a sample is not computed on a GPU that is there.
 const QUICKER_HERE: &str = "quicker_on_cpu";
@@ -20,6 +20,8 @@ pub struct Processors {
     /// For the present sample: no flow on the GPU; no decoder of the GPU.
     cpu_only: Cell<bool>,
     software_only: Cell<bool>,
+    /// A decoder of the GPU was taken for it.
+    uses_nvdec: Cell<bool>,
 }
 
 #[derive(Debug)]
@@ -77,16 +79,27 @@ impl Processors {
             self.decoded_on_cpu(format!("nvdec_lacks_{}", media.video_codec().unwrap_or("codec")));
             return None;
         }
+        self.uses_nvdec.set(decoder.is_some());
         decoder.clone()
     }
 
     /// Passes with the GPU's decoder are over: counts where their frames came from.
-    pub fn decoded(&self, media: &Media) {
+    ///
+    /// # Errors
+    /// `not_decodable`: the GPU has shown damaged frames. What is shown of damaged streams is for each decoder to choose, so
+    /// the sample is to be made anew, in software: see [`Processors::falls_back`].
+    pub fn decoded(&self, media: &Media) -> Result<(), Failure> {
         match media.decoded() {
-            (0, _) => {}
-            (_, 0) => self.decoded_on_cpu(format!("nvdec_refuses_{}", media.video_codec().unwrap_or("codec"))),
-            _ => self.usage.borrow_mut().decoded_on_gpu = 1,
+            Decoded { frames: 0, .. } => {}
+            Decoded { on_device: 0, .. } => {
+                self.decoded_on_cpu(format!("nvdec_refuses_{}", media.video_codec().unwrap_or("codec")))
+            }
+            Decoded { damaged: 1.., .. } => {
+                return Err(Failure::new(FailureClass::NotDecodable, "the GPU's decoder failed at some frames"));
+            }
+            Decoded { .. } => self.usage.borrow_mut().decoded_on_gpu = 1,
         }
+        Ok(())
     }
 
     fn decoded_on_cpu(&self, reason: String) {
@@ -97,9 +110,8 @@ impl Processors {
 
     /// Whether the sample can be made once more with less of the GPU, and what it failed of there; it is to be begun anew.
     pub fn falls_back(&self, class: FailureClass) -> bool {
-        let was_decoded = self.usage.borrow().decoded_on_gpu > 0;
         match class {
-            FailureClass::NotDecodable if was_decoded && !self.software_only.get() => {
+            FailureClass::NotDecodable if self.uses_nvdec.get() && !self.software_only.get() => {
                 self.usage.borrow_mut().decoded_on_gpu = 0;
                 self.decoded_on_cpu("nvdec_failed".into());
                 self.software_only.set(true);
@@ -167,6 +179,7 @@ impl Processors {
     pub fn take_usage(&self) -> Usage {
         self.cpu_only.set(false);
         self.software_only.set(false);
+        self.uses_nvdec.set(false);
         self.usage.take()
     }
 }

@@ -32,39 +32,46 @@ fn run(fake: &Fake, config: &Value, files: &[PathBuf]) -> Vec<Flow> {
     (0..files.len()).map(|n| Flow::of(&fake.lab, &format!("{n:08}"))).collect()
 }
 
-/// Every second picture is taken: the waves have moved by 6 pixels, of which the small picture has half as many.
+/// Every second picture is taken: the waves have moved by 6 pixels of 96 lines.
 #[track_caller]
 fn is_of_waves(flow: &Flow) {
     let (dx, dy) = flow.mean();
-    assert!((dx + 3.0).abs() < 0.3 && dy.abs() < 0.2, "{dx} {dy}");
+    let want = -6.0 * flow.shape[1] as f64 / 96.0;
+    assert!((dx - want).abs() < 0.3 && dy.abs() < 0.2, "{dx} {dy}, not {want}");
 }
 
 #[test]
 fn pictures_of_the_gpu_are_read_in_place() {
     let fake = Fake::new("");
     let files = [video(&fake, "a.mp4", H264)];
-    let on_device = run(&fake, &job("required", "nvdec"), &files);
-    assert_eq!(on_device[0].shape, [31, 48, 80, 2]);
-    is_of_waves(&on_device[0]);
+    let flow = &run(&fake, &job("required", "nvdec"), &files)[0];
+    assert_eq!(flow.shape, [31, 48, 80, 2]);
+    is_of_waves(flow);
     let usage = fake.usage();
     assert_eq!(
         (&usage["decoded_on_gpu"], &usage["flow_on_gpu"], &usage["reasons"]),
         (&json!(1), &json!(1), &json!({}))
     );
-    // The same waves through the memory of the host, as other subsamplers see them: rounding apart, the same flow.
-    let mut with_cuts = job("required", "nvdec");
-    with_cuts["subsampling"]["CutDetectionSubsampler"] = json!({"args": {}});
-    for config in [with_cuts, job("auto", "nvdec")] {
-        let config = if config["distribution"]["gpu"] == "auto" { small_on_the_cpu(config) } else { config };
-        is_of_waves(&run(&fake, &config, &files)[0]);
-        assert_eq!(fake.usage()["decoded_on_gpu"], 1);
-    }
 }
 
-/// Few enough flows for the CPU, of pictures that the GPU's decoder keeps in its memory.
-fn small_on_the_cpu(mut config: Value) -> Value {
-    config["subsampling"]["OpticalFlowSubsampler"]["args"]["detector_args"] = json!(null);
-    config
+/// Whoever needs them in the host's memory gets them there: other subsamplers, an encoder, flow on the CPU.
+#[test]
+fn pictures_of_the_gpu_are_downloaded_for_others() {
+    let fake = Fake::new("");
+    let files = [video(&fake, "a.mp4", H264)];
+    let mut cuts = job("required", "nvdec");
+    cuts["subsampling"]["CutDetectionSubsampler"] = json!({"args": {}});
+    let mut encoded = job("required", "nvdec");
+    encoded["job"]["encode_formats"]["video"] = json!("mp4");
+    encoded["subsampling"]["FrameSubsampler"] = json!({"args": {"frame_rate": 5}});
+    let mut small = job("auto", "nvdec");
+    small["subsampling"]["OpticalFlowSubsampler"]["args"]["resize_size"] = json!(24);
+    small["subsampling"]["OpticalFlowSubsampler"]["args"]["detector_args"] = json!([0.5, 0, 5, 1, 5, 1.2, 0]);
+    for (config, on_gpu) in [(cuts, 1), (encoded, 1), (small, 0)] {
+        is_of_waves(&run(&fake, &config, &files)[0]);
+        let usage = fake.usage();
+        assert_eq!((&usage["decoded_on_gpu"], &usage["flow_on_gpu"]), (&json!(1), &json!(on_gpu)), "{config}");
+    }
 }
 
 #[test]

@@ -135,11 +135,15 @@ impl<'m> Pass<'m> {
         }
         self.report.size_changes += u64::from(is_resized);
         self.report.guessed_times += u64::from(pts.is_none());
-        self.report.damaged_frames += u64::from(self.frame.is_corrupt() || self.frame.has_decode_errors());
         let seconds = self.video.as_mut().map_or(0.0, |video| video.clock.seconds(pts));
         let is_key = self.frame.is_key();
         let is_on_device = hw::is_on_device(&self.frame);
-        self.media.count_decoded(is_on_device);
+        let is_damaged = self.frame.is_corrupt() || self.frame.has_decode_errors();
+        let decoded = self.media.count_decoded();
+        decoded.frames += 1;
+        decoded.on_device += u64::from(is_on_device);
+        decoded.damaged += u64::from(is_damaged);
+        self.report.damaged_frames += u64::from(is_damaged);
         let picture = match is_on_device && !self.stays_on_device {
             true => self.download.host(&self.frame)?,
             false => &self.frame,
@@ -220,6 +224,7 @@ impl<'m> Pass<'m> {
             return Err(MediaError::Decoder { detail: "out of memory".into() });
         }
         self.report.corrupt_packets += 1;
+        self.media.count_decoded().damaged += 1;
         let (count, limit) = (self.report.corrupt_packets, self.media.limits().max_corrupt_packets);
         if count > limit {
             return Err(MediaError::TooCorrupt { count, limit, detail: self.last_message(&error.to_string()) });

@@ -72,7 +72,7 @@ pub fn run(
     }
     drop(pass);
     if nvdec {
-        work.processors.decoded(media);
+        work.processors.decoded(media)?;
     }
     refused.extend(store(clips.finish()?, work, (start, meta), outputs, outlet)?);
     images.store(outputs);

@@ -55,7 +55,7 @@ pub fn run(
             false => work.watch_alone(&mut media)?,
         };
         if nvdec {
-            processors.decoded(&media);
+            processors.decoded(&media)?;
         }
         meta.extend(seen.insert(watching).finish()?);
     }
