@@ -35,7 +35,7 @@ lint: ## formatting, clippy (with and without MPI), shell scripts, licences and 
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo clippy --locked --all-targets --no-default-features -- -D warnings
-	shellcheck -x tests/rig/*.sh slurm/*.sh slurm/*.sbatch .ci/run
+	shellcheck -x tests/rig/*.sh tests/kernels/shim/*.sh kernels/*.sh slurm/*.sh slurm/*.sbatch .ci/run
 	cargo deny --log-level error check bans licenses sources
 
 audit: ## known vulnerabilities of the dependencies (asks the RustSec database)

@@ -53,7 +53,6 @@ extern "C" __global__ void __launch_bounds__(256)
     if (x >= width || y >= height) return;
     long long plane = (long long)width * height, first = blockIdx.z * plane, at = (long long)y * width + x;
     f32x2 guess = flow[first + at];
-    guess = f32x2{tidy(guess.x), tidy(guess.y)};
     f32x4 terms;
     float xy;
     mean_terms(quad + first, mixed + first, plane, x, y, width, height, guess, terms, xy);

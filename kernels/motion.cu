@@ -35,7 +35,6 @@ extern "C" __global__ void __launch_bounds__(THREADS)
         __syncthreads();
         if (thread < half) partial[thread] += partial[thread + half];
     }
-    __syncthreads();
     for (int bin = thread; bin <= BINS; bin += THREADS)
         if (bins[bin]) atomic_add(&counts[bin], (u64)bins[bin]);
     if (thread == 0) {

@@ -36,10 +36,10 @@ This system is not one that setup.sh can install packages on. clipmill needs the
   apt          gcc libc6-dev make pkg-config clang libclang-dev libopenmpi-dev openmpi-bin libavcodec-dev libavformat-dev
                libavfilter-dev libavutil-dev libswscale-dev libswresample-dev                     (build)
                nginx-light ffmpeg python3 python3-venv                                            (demo)
-               slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge curl strace mpich libmpich-dev shellcheck   (tests)
+               slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge curl strace mpich libmpich-dev g++ shellcheck   (tests)
   dnf          gcc glibc-devel make pkgconf-pkg-config clang clang-devel openmpi-devel ffmpeg-free-devel   (build)
                nginx ffmpeg-free python3                                                          (demo)
-               slurm-slurmctld slurm-slurmd slurm munge curl strace mpich-devel ShellCheck         (tests; EPEL on RHEL)
+               slurm-slurmctld slurm-slurmd slurm munge curl strace mpich-devel gcc-c++ ShellCheck (tests; EPEL on RHEL)
   conda-forge  compilers make pkg-config clang libclang openmpi-mpicc openmpi ffmpeg               (build)
                nginx ffmpeg python curl shellcheck                                                (demo; no Slurm there)
   Spack        gcc gmake pkgconf llvm+clang openmpi ffmpeg                                         (build)
