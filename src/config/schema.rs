@@ -172,7 +172,7 @@ pub struct Reading {
     pub allow_private_networks: bool,
     /// Let the table name files of this machine.
     pub allow_local_paths: bool,
-    /// Which decoder reads videos: `nvdec`, the GPU's, and the CPU's for files that it cannot read; `software`, the CPU's; `auto`, the GPU's where the flow is computed on a GPU, too, and that is quicker.
+    /// Which decoder: `nvdec` (a GPU's, where it can), `software`, or `auto`: NVDEC where flow on a GPU follows and it is quicker. See gpu.md.
     pub decode: DecodeMode,
     /// Accepted for old configs: `OpticalFlowSubsampler` takes `resize_size` and `decoder_kwargs.fps` from it.
     pub dataloader_args: Option<serde_json::Value>,
@@ -304,7 +304,7 @@ pub struct Distribution {
     /// Seconds before the job's end time at which a rank starts to drain.
     #[schemars(range(min = 0, max = 86_400))]
     pub drain_margin: f64,
-    /// Whether optical flow is computed on a GPU: `auto`, where there is one and it is quicker; `off`, never; `required`, always, and a job without a GPU ends before it begins.
+    /// Optical flow on a GPU: `auto`, where there is one and it is quicker; `required`, else the job ends before it begins; `off`.
     pub gpu: GpuMode,
     /// Wait for the disk at commit (fsync); off only where a lost node may cost finished shards.
     pub fsync: bool,

@@ -22,7 +22,7 @@ fn expect(checks: &[(String, String, String)], name: &str, level: &str, detail: 
 
 #[test]
 fn every_gpu_is_described() {
-    let fake = Fake::new("devices 2\ndriver 11040");
+    let fake = Fake::with_decoder("devices 2\ndriver 11040");
     let checks = checks(&fake);
     expect(&checks, "gpu driver", "ok", "for CUDA 11.4 and older");
     for n in ["0", "1"] {

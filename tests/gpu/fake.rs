@@ -44,9 +44,15 @@ impl Fake {
         std::fs::create_dir(lab.path("driver")).unwrap();
         // Its own file, by which the library finds its faults.
         std::fs::copy(library(), lab.path("driver/libcuda.so.1")).unwrap();
-        std::os::unix::fs::symlink("libcuda.so.1", lab.path("driver/libnvcuvid.so.1")).unwrap();
         let fake = Self { lab };
         fake.faults(faults);
+        fake
+    }
+
+    /// With the decoder's double, too, which draws waves whatever it is given.
+    pub fn with_decoder(faults: &str) -> Self {
+        let fake = Self::new(faults);
+        std::os::unix::fs::symlink("libcuda.so.1", fake.lab.path("driver/libnvcuvid.so.1")).unwrap();
         fake
     }
 

@@ -42,7 +42,7 @@ fn is_of_waves(flow: &Flow) {
 
 #[test]
 fn pictures_of_the_gpu_are_read_in_place() {
-    let fake = Fake::new("");
+    let fake = Fake::with_decoder("");
     let files = [video(&fake, "a.mp4", H264)];
     let flow = &run(&fake, &job("required", "nvdec"), &files)[0];
     assert_eq!(flow.shape, [31, 48, 80, 2]);
@@ -57,7 +57,7 @@ fn pictures_of_the_gpu_are_read_in_place() {
 /// Whoever needs them in the host's memory gets them there: other subsamplers, an encoder, flow on the CPU.
 #[test]
 fn pictures_of_the_gpu_are_downloaded_for_others() {
-    let fake = Fake::new("");
+    let fake = Fake::with_decoder("");
     let files = [video(&fake, "a.mp4", H264)];
     let mut cuts = job("required", "nvdec");
     cuts["subsampling"]["CutDetectionSubsampler"] = json!({"args": {}});
@@ -76,7 +76,7 @@ fn pictures_of_the_gpu_are_downloaded_for_others() {
 
 #[test]
 fn turned_pictures_are_turned_on_the_device() {
-    let fake = Fake::new("");
+    let fake = Fake::with_decoder("");
     video(&fake, "a.mp4", H264);
     let turned = fake.lab.make("turned.mp4", "-i a.mp4 -c copy -metadata:s:v rotate=90");
     let flow = &run(&fake, &job("required", "nvdec"), &[turned])[0];
@@ -88,7 +88,7 @@ fn turned_pictures_are_turned_on_the_device() {
 /// What the GPU refuses, lacks or fails at goes the CPU's way, file by file, to the bit; and it is said why.
 #[test]
 fn files_that_nvdec_cannot_read_are_decoded_on_the_cpu() {
-    let fake = Fake::new("");
+    let fake = Fake::with_decoder("");
     let files = [video(&fake, "a.mp4", H264), video(&fake, "b.avi", "-c:v ffv1 -pix_fmt yuv420p")];
     let software = run(&fake, &job("required", "software"), &files);
     assert_eq!(fake.usage()["decoded_on_cpu"], 0, "nothing else was wanted");
