@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Limits;
 use super::forms::{OneOrMany, Size, one_or_many, size};
+use super::{DecodeMode, GpuMode, Limits};
 use crate::subsample::Encoding;
 
 /// The whole configuration of a job.
@@ -338,28 +338,4 @@ pub enum MpiMode {
     Off,
     /// Stop with an error where it does not work.
     Required,
-}
-
-/// Whether optical flow is computed on a GPU.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum GpuMode {
-    /// Where there is one and it is quicker.
-    Auto,
-    /// Always: a job without a GPU ends before it begins.
-    Required,
-    /// Never.
-    Off,
-}
-
-/// Which decoder reads videos.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum DecodeMode {
-    /// The GPU's where the flow is computed there, too, and that is quicker.
-    Auto,
-    /// The GPU's, and the CPU's for files that it cannot read.
-    Nvdec,
-    /// The CPU's.
-    Software,
 }

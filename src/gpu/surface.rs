@@ -4,6 +4,7 @@ use std::marker::PhantomData;
 
 /// A decoder's picture: rows of 8-bit luma, or of 16-bit luma whose upper bits count.
 #[derive(Debug, Clone, Copy)]
+#[cfg_attr(not(feature = "gpu"), expect(dead_code, reason = "kernels read it"))]
 pub struct Surface<'a> {
     pub(super) address: u64,
     /// Bytes from one row to the next.
