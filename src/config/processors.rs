@@ -3,6 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Config;
+use super::validate::Found;
+
 /// Whether optical flow is computed on a GPU.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -25,4 +28,17 @@ pub enum DecodeMode {
     Nvdec,
     /// The CPU's.
     Software,
+}
+
+/// A job that insists on a GPU has to have work for one.
+pub(super) fn check(config: &Config, found: &mut Found) {
+    let works = config.computes_flow() || config.reading.decode == DecodeMode::Nvdec;
+    if config.distribution.gpu == GpuMode::Required && !works {
+        let help = "set it to `auto`; a GPU computes optical flow, and decodes where `reading.decode` is `nvdec`";
+        found.add("distribution.gpu", "is `required`, and nothing of this job is done on a GPU", help);
+    }
+    if config.distribution.gpu == GpuMode::Off && config.reading.decode == DecodeMode::Nvdec {
+        let message = "is `nvdec`, and `distribution.gpu` is `off`";
+        found.add_both("reading.decode", "distribution.gpu", message, "set one of them to `auto`");
+    }
 }

@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 
 use super::error::{At, Problem};
 use super::tree::nearest;
-use super::{Config, DecodeMode, GpuMode, IncrementalMode, InputFormat, Job, Storage, keys, subsampling, subtitles};
+use super::{Config, IncrementalMode, InputFormat, Job, Storage, keys, processors, subsampling, subtitles};
 use crate::sample::RESERVED_FIELDS;
 use crate::subsample::Recipe;
 
@@ -24,7 +24,7 @@ pub(super) fn problems(config: &Config) -> Vec<Problem> {
     tars(&config.job, &mut found);
     not_here_yet(config, &mut found);
     times(config, &mut found);
-    gpu(config, &mut found);
+    processors::check(config, &mut found);
     found.0
 }
 
@@ -307,19 +307,6 @@ fn not_here_yet(config: &Config, found: &mut Found) {
                 "give an e-mail address or a page, in ASCII, without brackets",
             );
         }
-    }
-}
-
-/// A job that insists on a GPU has to have work for one.
-fn gpu(config: &Config, found: &mut Found) {
-    let works = config.computes_flow() || config.reading.decode == DecodeMode::Nvdec;
-    if config.distribution.gpu == GpuMode::Required && !works {
-        let help = "set it to `auto`; a GPU computes optical flow, and decodes where `reading.decode` is `nvdec`";
-        found.add("distribution.gpu", "is `required`, and nothing of this job is done on a GPU", help);
-    }
-    if config.distribution.gpu == GpuMode::Off && config.reading.decode == DecodeMode::Nvdec {
-        let message = "is `nvdec`, and `distribution.gpu` is `off`";
-        found.add_both("reading.decode", "distribution.gpu", message, "set one of them to `auto`");
     }
 }
 

@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::mill::limits::Limits;
 
@@ -51,7 +51,9 @@ pub(super) fn limit(limits: &Limits, uses_gpu: bool) -> io::Result<()> {
     let own = if uses_gpu { GPU_MEMORY_BYTES } else { 0 };
     set(Resource::Data, limits.memory_bytes.saturating_add(own))?;
     set(Resource::Fsize, limits.output_bytes)?;
-    set(Resource::Nofile, if uses_gpu { GPU_DESCRIPTORS } else { DESCRIPTORS })?;
+    let wanted = if uses_gpu { GPU_DESCRIPTORS } else { DESCRIPTORS };
+    // More than the hard limit is not to be had.
+    set(Resource::Nofile, getrlimit(Resource::Nofile).maximum.map_or(wanted, |most| most.min(wanted)))?;
     // Best effort: without /proc the OOM killer takes its own choice.
     let _ = std::fs::write("/proc/self/oom_score_adj", OOM_SCORE);
     Ok(())
