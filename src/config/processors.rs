@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Config;
 use super::validate::Found;
+use crate::subsample::Recipe;
 
 /// Whether optical flow is computed on a GPU.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -32,9 +33,10 @@ pub enum DecodeMode {
 
 /// A job that insists on a GPU has to have work for one.
 pub(super) fn check(config: &Config, found: &mut Found) {
-    let works = config.computes_flow() || config.reading.decode == DecodeMode::Nvdec;
+    let recipe = Recipe { steps: Recipe::steps(&config.subsampling), ..Recipe::default() };
+    let works = recipe.has_flow_for_gpus() || config.reading.decode == DecodeMode::Nvdec;
     if config.distribution.gpu == GpuMode::Required && !works {
-        let help = "set it to `auto`; a GPU computes optical flow, and decodes where `reading.decode` is `nvdec`";
+        let help = "set it to `auto`; a GPU computes optical flow by Farneback's method, and decodes where `reading.decode` is `nvdec`";
         found.add("distribution.gpu", "is `required`, and nothing of this job is done on a GPU", help);
     }
     if config.distribution.gpu == GpuMode::Off && config.reading.decode == DecodeMode::Nvdec {

@@ -120,7 +120,7 @@ impl Farneback {
     }
 }
 
-fn install(pool: Option<&ThreadPool>, work: impl FnOnce() + Send) {
+pub fn install(pool: Option<&ThreadPool>, work: impl FnOnce() + Send) {
     match pool {
         Some(pool) if pool.current_num_threads() > 1 => pool.install(work),
         _ => work(),

@@ -53,7 +53,8 @@ pub struct Scratch {
     columns: Vec<f32>,
     /// Sums of 2, 4, 8, … neighbours.
     doubled: [Vec<f32>; 2],
-    /// Sums of the whole window.
+    /// Sums of the whole window: five rows, for a box of the width, else of a radius more on either side, which follow each
+    /// other without what is before the first.
     sums: Vec<f32>,
 }
 
@@ -67,7 +68,7 @@ impl Scratch {
             group: vec![0.0; width * EQUATIONS],
             columns: vec![0.0; padded * EQUATIONS],
             doubled: [vec![0.0; padded], vec![0.0; padded]],
-            sums: vec![0.0; width * EQUATIONS],
+            sums: vec![0.0; padded * EQUATIONS],
         }
     }
 
@@ -109,11 +110,11 @@ impl Scratch {
             match window {
                 Window::Box { radius, scale } => {
                     self.sum_box((at - 1) % side, *radius);
-                    solve_row(&self.sums, *scale, out);
+                    solve_row(&self.sums, self.width, *scale, out);
                 }
                 Window::Gaussian { weights } => {
                     self.sum_gaussian(at - 1 - radius, weights);
-                    solve_row(&self.sums, 1.0, out);
+                    solve_row(&self.sums, self.width + 2 * radius, 1.0, out);
                 }
             }
         }
@@ -152,23 +153,28 @@ impl Scratch {
         }
     }
 
-    /// `middle`: the window's middle row.
+    /// `middle`: the window's middle row. All five rows of equations are worked on as one: what comes out at the ends of
+    /// each, where neighbours are of another, is not used.
     fn sum_gaussian(&mut self, middle: usize, weights: &[f32]) {
-        let (width, size, radius) = (self.width, self.sums.len(), weights.len() - 1);
-        let side = 2 * radius + 1;
+        let (width, size, radius) = (self.width, self.width * EQUATIONS, weights.len() - 1);
+        let (side, padded) = (2 * radius + 1, width + 2 * radius);
         let row = |at: usize| &self.rows[at % side * size..][..size];
-        for (equation, columns) in self.columns.chunks_exact_mut(width + 2 * radius).enumerate() {
-            let part = equation * width..(equation + 1) * width;
-            let rows =
-                |distance: usize| [&row(middle + side - distance)[part.clone()], &row(middle + distance)[part.clone()]];
-            weigh(weights, rows, &mut columns[radius..][..width]);
+        let rows = |distance: usize| [row(middle + side - distance), row(middle + distance)];
+        weigh(weights, rows, &mut self.sums[..size]);
+        for (columns, sums) in self.columns.chunks_exact_mut(padded).zip(self.sums.chunks_exact(width)) {
+            columns[radius..][..width].copy_from_slice(sums);
             extend(columns, radius, width);
         }
-        let padded = self.columns.chunks_exact(width + 2 * radius);
-        for (columns, sums) in padded.zip(self.sums.chunks_exact_mut(width)) {
-            let shifted =
-                |distance: usize| [&columns[radius - distance..][..width], &columns[radius + distance..][..width]];
-            weigh(weights, shifted, sums);
+        let sums = &mut self.sums[..padded * EQUATIONS - 2 * radius];
+        let columns = &self.columns;
+        match weights.first_chunk() {
+            Some(weights) if radius == USUAL => weigh_usual(weights, columns, sums),
+            _ => {
+                let len = sums.len();
+                let shifted =
+                    |distance: usize| [&columns[radius - distance..][..len], &columns[radius + distance..][..len]];
+                weigh(weights, shifted, sums);
+            }
         }
     }
 }
@@ -187,6 +193,21 @@ fn weigh<'a>(weights: &[f32], neighbours: impl Fn(usize) -> [&'a [f32]; 2], sums
 
 /// Distances that are summed in one pass over a row.
 const GROUP: usize = 4;
+
+/// The radius of OpenCV's usual window of 15 pixels.
+const USUAL: usize = 7;
+
+/// [`weigh`] of neighbours in one row, for the usual radius: one pass, in the same order. `values` begin the radius before
+/// the first of `sums`.
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq", "x86_64+avx2"))]
+fn weigh_usual(weights: &[f32; USUAL + 1], values: &[f32], sums: &mut [f32]) {
+    let [w0, w1, w2, w3, w4, w5, w6, w7] = *weights;
+    for (sum, v) in sums.iter_mut().zip(values.windows(2 * USUAL + 1)) {
+        let near = (w1 * (v[6] + v[8]) + w2 * (v[5] + v[9])) + (w3 * (v[4] + v[10]) + w4 * (v[3] + v[11]));
+        let far = (w5 * (v[2] + v[12]) + w6 * (v[1] + v[13])) + w7 * (v[0] + v[14]);
+        *sum = (w0 * v[7] + near) + far;
+    }
+}
 
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq", "x86_64+avx2"))]
 fn scaled(sums: &mut [f32], weight: f32, values: &[f32]) {
@@ -255,15 +276,11 @@ fn sum_neighbours(values: &[f32], count: usize, one: &mut [f32], other: &mut [f3
     }
 }
 
-/// `sums`: five rows. With OpenCV's constant, a window without structure gives 0.
+/// `sums`: five rows, `stride` apart. With OpenCV's constant, a window without structure gives 0.
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq", "x86_64+avx2"))]
-fn solve_row(sums: &[f32], scale: f32, out: &mut [f32]) {
+fn solve_row(sums: &[f32], stride: usize, scale: f32, out: &mut [f32]) {
     let width = out.len() / 2;
-    let (yy, rest) = sums.split_at(width);
-    let (xy, rest) = rest.split_at(width);
-    let (xx, rest) = rest.split_at(width);
-    let (by, bx) = rest.split_at(width);
-    let (xy, xx, by, bx) = (&xy[..width], &xx[..width], &by[..width], &bx[..width]);
+    let [yy, xy, xx, by, bx]: [&[f32]; EQUATIONS] = std::array::from_fn(|row| &sums[row * stride..][..width]);
     for (x, out) in out.chunks_exact_mut(2).enumerate() {
         let wide = |row: &[f32]| f64::from(row[x] * scale);
         let (yy, xy, xx, by, bx) = (wide(yy), wide(xy), wide(xx), wide(by), wide(bx));

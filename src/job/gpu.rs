@@ -15,7 +15,7 @@ use crate::subsample::Recipe;
 /// What the rank's workers are to ask of a GPU; none: nothing of the job would be done on one.
 pub fn wish(config: &Config, recipe: &Recipe, placement: &Placement, workers: u32) -> Option<Wish> {
     let (mode, decode) = (config.distribution.gpu, config.reading.decode);
-    let wants = mode != GpuMode::Off && (recipe.needs().flow || decode == DecodeMode::Nvdec);
+    let wants = mode != GpuMode::Off && (recipe.has_flow_for_gpus() || decode == DecodeMode::Nvdec);
     let nvdec = match decode {
         DecodeMode::Auto => None,
         DecodeMode::Nvdec => Some(true),

@@ -138,5 +138,6 @@ fn settings_that_do_not_fit() {
         assert!(!lab.output().exists());
     };
     bad(json!({"distribution": {"gpu": "required"}}), "nothing of this job is done on a GPU");
+    bad(config("required", json!({"detector": "dis"})), "nothing of this job is done on a GPU");
     bad(config("yes", json!({})), "distribution.gpu");
 }

@@ -40,6 +40,30 @@ fn a_table_becomes_videos_and_their_flows() {
     verify(&lab.output());
 }
 
+#[test]
+fn dense_inverse_search_has_flows_of_its_own() {
+    let lab = Lab::new();
+    let rows = [(footage("bikes.mp4"), "")];
+    let flow = |args: Value| {
+        let samples = lab.run(&config(json!({}), args), &rows);
+        assert_eq!(samples[0].json["status"], "success", "{}", samples[0].json);
+        Flow::of(&lab, &samples[0].key)
+    };
+    let farneback = flow(json!({"dtype": "fp32", "resize_size": 64}));
+    let dis = |preset: &str| {
+        flow(json!({"dtype": "fp32", "resize_size": 64, "detector": "dis", "detector_args": {"preset": preset}}))
+    };
+    let (ultrafast, medium) = (dis("ultrafast"), dis("medium"));
+    assert_eq!([&ultrafast.shape, &medium.shape], [&farneback.shape; 2]);
+    let means = [&farneback, &ultrafast, &medium].map(|flow| {
+        let of_each = flow.magnitudes();
+        of_each.iter().sum::<f64>() / of_each.len() as f64
+    });
+    // One video, seen by three methods.
+    assert!(means.iter().all(|mean| (means[2] / 3.0..means[2] * 3.0).contains(mean)), "{means:?}");
+    assert!(means[0] != means[2] && means[1] != means[2], "{means:?}");
+}
+
 /// The shipped config over the tars of an earlier job.
 #[test]
 fn tars_keep_their_keys_and_lose_their_videos() {

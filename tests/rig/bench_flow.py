@@ -11,6 +11,7 @@ import resource
 import statistics
 import subprocess
 import sys
+import time
 
 import cv2
 import numpy
@@ -26,6 +27,11 @@ DEFAULTS = {
     "poly_n": 5,
     "poly_sigma": 1.2,
     "gaussian": False,
+}
+PRESETS = {
+    "ultrafast": cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST,
+    "fast": cv2.DISOPTICAL_FLOW_PRESET_FAST,
+    "medium": cv2.DISOPTICAL_FLOW_PRESET_MEDIUM,
 }
 VARIANTS = (
     {},
@@ -47,6 +53,11 @@ def opencv(frames, parameters):
     flags = cv2.OPTFLOW_FARNEBACK_GAUSSIAN if values.pop("gaussian") else 0
     pairs = zip(frames, frames[1:])
     return [cv2.calcOpticalFlowFarneback(a, b, None, *values.values(), flags) for a, b in pairs]
+
+
+def opencv_dis(frames, preset):
+    dis = cv2.DISOpticalFlow_create(PRESETS[preset])
+    return [dis.calc(a, b, None) for a, b in zip(frames, frames[1:])]
 
 
 def clipmill(path, size, parameters, **more):
@@ -87,6 +98,31 @@ def speed(work, size, parameters):
     return medians
 
 
+def dis_speed(work, size, preset):
+    path = work / f"bigbuckbunny-{size[0]}x{size[1]}.luma"
+    frames = load(path, size)
+    pairs = len(frames) - 1
+    opencv_dis(frames[:2], preset)
+    times = {name: [] for name in ("opencv", "pair", "video", "opencv wall", "opencv two", "one", "two")}
+    for _ in range(ROUNDS):
+        for threads, name in ((1, "opencv wall"), (2, "opencv two")):
+            cv2.setNumThreads(threads)
+            for _ in range(3):
+                before, start = cpu(), time.perf_counter()
+                opencv_dis(frames, preset)
+                times[name].append((time.perf_counter() - start) / pairs * 1e3)
+                if threads == 1:
+                    times["opencv"].append((cpu() - before) / pairs * 1e3)
+        rounds = clipmill(path, size, {"preset": preset}, rounds=3)
+        times["pair"] += [cpu for cpu, _ in rounds]
+        times["one"] += [wall for _, wall in rounds]
+        times["video"] += [cpu for cpu, _ in clipmill(path, size, {"preset": preset}, rounds=3, mode="push")]
+        times["two"] += [wall for _, wall in clipmill(path, size, {"preset": preset}, rounds=3, threads=2)]
+    cv2.setNumThreads(1)
+    medians = {name: statistics.median(times[name]) for name in ("opencv", "pair", "video")}
+    return medians | {name: min(times[name]) for name in ("opencv two", "one", "two")}
+
+
 def difference(work, name, size, parameters):
     path = work / f"{name}-{size[0]}x{size[1]}.luma"
     two = work / "two.luma"
@@ -121,6 +157,17 @@ def main():
             cells = [f"{t[name]:.1f}" for name in ("opencv", "pair", "video")]
             cells += [f"{t['opencv'] / t[name]:.2f}" for name in ("pair", "video")] + [f"{t['threads']:.2f}"]
             print("|", " | ".join([title(parameters), f"{size[0]}×{size[1]}", *cells]), "|", flush=True)
+    print("\n| DIS | size | OpenCV ms | pair ms | video ms | pair ×, to be ≥ 1 | video × | 2 threads: OpenCV ms | pair ms | ×, to be ≥ 1 |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |")
+    for preset in PRESETS:
+        for size in SIZES:
+            t = dis_speed(work, size, preset)
+            cells = [f"{t[name]:.2f}" for name in ("opencv", "pair", "video")]
+            cells += [f"{t['opencv'] / t[name]:.2f}" for name in ("pair", "video")]
+            cells += [f"{t['opencv two']:.2f}", f"{t['two']:.2f}", f"{t['opencv two'] / t['two']:.2f}"]
+            print("|", " | ".join([preset, f"{size[0]}×{size[1]}", *cells]), "|", flush=True)
+    if os.environ.get("BENCH_ONLY") == "speed":
+        return
     print("\n| footage | size | parameters | mean, ≤ 0.01 | 99.9 %, ≤ 0.1 | OpenCV, one grey level brighter: mean | 99.9 % |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     for name in ("bigbuckbunny", "bikes"):

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Speed and numbers of optical flow against OpenCV 5, as markdown on stdout, with the ratio that each row is to reach.
 #
-# Settings: BENCH_ROUNDS (7), FLOW_BENCH (the example flow_bench, built for release).
+# Settings: BENCH_ROUNDS (7), BENCH_ONLY (speed: only times), FLOW_BENCH (the example flow_bench, built for release).
 # The programs take turns, so that a change of the machine's load meets both. One thread is compared by CPU time; two
 # threads need two idle processors.
 set -euo pipefail

@@ -1,7 +1,7 @@
 //! What computes the flows of one output: frames in, flows out, on the CPU one by one, on a GPU in batches.
 
 use super::FlowPlan;
-use crate::flow::{self, FlowError, Luma};
+use crate::flow::{Flow, FlowError, FlowParams, Luma};
 use crate::gpu::{self, Cost, GpuError, Surface};
 use crate::sample::{Failure, FailureClass};
 use crate::subsample::Processors;
@@ -48,8 +48,10 @@ pub fn engine(
     processors: &Processors,
 ) -> Result<Box<dyn Engine>, Failure> {
     let cost = Cost { pixels: (width * height) as u64, pairs };
-    if let Some(device) = processors.for_flow(cost) {
-        match gpu::Farneback::new(&device, &plan.params, width, height, cost.batch()) {
+    if let FlowParams::Farneback(params) = &plan.params
+        && let Some(device) = processors.for_flow(cost)
+    {
+        match gpu::Farneback::new(&device, params, width, height, cost.batch()) {
             Ok(farneback) => {
                 processors.halved(farneback.halved());
                 return Ok(Box::new(OnGpu(farneback)));
@@ -59,11 +61,11 @@ pub fn engine(
             Err(error) => return Err(failure(&error)),
         }
     }
-    let farneback = flow::Farneback::new(&plan.params, width, height, None).map_err(failed)?;
-    Ok(Box::new(OnCpu(farneback)))
+    let flow = Flow::new(&plan.params, width, height, None).map_err(failed)?;
+    Ok(Box::new(OnCpu(flow)))
 }
 
-struct OnCpu(flow::Farneback);
+struct OnCpu(Flow);
 
 impl Engine for OnCpu {
     fn push(&mut self, frame: Luma<'_>, each: &mut Each<'_>) -> Result<(), Failure> {

@@ -74,7 +74,7 @@ impl Lane {
     pub fn cost(&self) -> Option<Cost> {
         let (width, height) = small(self.stored.0, self.stored.1, self.plan.side).ok()?;
         let pixels = u64::from(width) * u64::from(height);
-        (self.plan.gray == Gray::Bt601).then_some(Cost { pixels, pairs: self.most.saturating_sub(1) })
+        self.plan.has_gpu_kernels().then_some(Cost { pixels, pairs: self.most.saturating_sub(1) })
     }
 
     /// The next frame of the output, in the order of presentation.
@@ -165,8 +165,8 @@ impl Running {
         };
         let engine = engine(plan, (width, height), most.saturating_sub(1), processors)?;
         let room = if plan.stores {
-            let flow = (width * height) as u64 * 2 * plan.dtype.bytes();
-            let len = most.saturating_sub(1).saturating_mul(flow).saturating_add(HEADER_BYTES as u64);
+            let bytes = (width * height) as u64 * 2 * plan.dtype.bytes();
+            let len = most.saturating_sub(1).saturating_mul(bytes).saturating_add(HEADER_BYTES as u64);
             Some((outlet.reserve(len)?, HEADER_BYTES as u64))
         } else {
             None
@@ -185,7 +185,7 @@ impl Running {
     ) -> Result<(), Failure> {
         let Self { engine, writing, .. } = self;
         let mut each = |flow: &[f32]| writing.add(flow, plan, motion, outlet);
-        if plan.gray == Gray::Bt601
+        if plan.has_gpu_kernels()
             && let Some(surface) = frame.surface().filter(|_| engine.takes_surfaces())
         {
             return engine.push_surface(surface, turn, &mut each);

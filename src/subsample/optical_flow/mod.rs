@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! mod        the settings, and what they ask for (FlowPlan)
-//! arguments  `detector_args`: OpenCV's parameters, as a list or by name
+//! arguments  `detector_args`: OpenCV's parameters, as a list or by name; dis: those of that detector
 //! old        what configs of video2dataset say elsewhere
 //! ticks      which frames are looked at
 //! gray       small pictures to upright grey ones
@@ -13,6 +13,7 @@
 //! ```
 
 mod arguments;
+mod dis;
 #[cfg(feature = "media")]
 mod engine;
 #[cfg(feature = "media")]
@@ -33,7 +34,7 @@ use serde_json::Value;
 
 use super::edit::{Edit, Picture};
 use super::{Needs, Problem, Subsampler};
-use crate::flow::FarnebackParams;
+use crate::flow::FlowParams;
 use crate::sample::{Column, ColumnKind, Failure};
 
 #[cfg(feature = "media")]
@@ -59,9 +60,9 @@ const SIDE: u32 = 16;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
-    /// `farneback`, or `cv2` for the same: Farneback's method with OpenCV's numbers.
+    /// `farneback`, or `cv2` for the same: Farneback's method with OpenCV's numbers; or `dis`, Dense Inverse Search.
     pub detector: Detector,
-    /// OpenCV's parameters, as a list in this order or by these names: `pyr_scale` 0.5, `levels` 3, `winsize` 15, `iterations` 3, `poly_n` 5, `poly_sigma` 1.2, `flags` 0 (256: Gaussian window), `downsample_size`. What is left out has the value given here.
+    /// OpenCV's parameters. Of `dis`, see below. Of Farneback's method, as a list in this order or by these names: `pyr_scale` 0.5, `levels` 3, `winsize` 15, `iterations` 3, `poly_n` 5, `poly_sigma` 1.2, `flags` 0 (256: Gaussian window), `downsample_size`. What is left out has the value given here.
     pub detector_args: Option<Value>,
     /// Pictures a second that are looked at.
     pub fps: f64,
@@ -82,6 +83,7 @@ pub struct Settings {
 pub enum Detector {
     Cv2,
     Farneback,
+    Dis,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -131,14 +133,22 @@ pub struct FlowPlan {
     pub side: u32,
     pub dtype: Dtype,
     pub gray: Gray,
-    pub params: FarnebackParams,
+    pub params: FlowParams,
     /// Flows are written down, too.
     pub stores: bool,
 }
 
+impl FlowPlan {
+    /// Whether the whole way from a decoder's pictures to flows can be gone on a GPU.
+    #[cfg(feature = "media")]
+    fn has_gpu_kernels(&self) -> bool {
+        self.gray == Gray::Bt601 && matches!(self.params, FlowParams::Farneback(_))
+    }
+}
+
 impl Settings {
     fn arguments(&self) -> Result<Arguments, Problem> {
-        self.detector_args.as_ref().map_or(Ok(Arguments::default()), Arguments::read)
+        Arguments::read(self.detector, self.detector_args.as_ref().unwrap_or(&Value::Null))
     }
 
     fn side(&self, arguments: &Arguments) -> u32 {
@@ -237,5 +247,8 @@ mod tests {
         assert_eq!(keys(json!({"downsample_size": 5000})), ["args.downsample_size"]);
         assert_eq!(keys(json!({"resize_size": 16, "downsample_size": 17})), ["args.downsample_size"]);
         assert_eq!(keys(json!({"detector_args": [0.5, 3, 15, 3, 5, 1.2, 0, 1]})), ["args.detector_args"]);
+        assert!(keys(json!({"detector": "dis", "detector_args": {"preset": "ultrafast"}})).is_empty());
+        assert_eq!(keys(json!({"detector": "dis", "detector_args": [0.5, 3]})), ["args.detector_args"]);
+        assert_eq!(keys(json!({"detector": "cv2", "detector_args": {"preset": "fast"}})), ["args.detector_args"]);
     }
 }
