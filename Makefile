@@ -1,5 +1,5 @@
 # `make` lists the targets. The rest of the machinery is in tests/rig.
-.PHONY: help setup build ptx demo demo-slurm test lint audit bench-download bench-mill bench-flow clean-rig
+.PHONY: help setup build ptx demo demo-slurm test lint audit bench-download bench-mill bench-flow test-gpu bench-gpu clean-rig
 
 # Where rustup puts cargo, for shells that have not read its profile yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -56,6 +56,15 @@ bench-flow: ## speed and numbers of optical flow against OpenCV 5
 	@bash tests/rig/setup.sh build demo test
 	cargo build --release --locked --no-default-features --example flow_bench
 	@bash tests/rig/bench_flow.sh
+
+test-gpu: ## what a test double stands in for elsewhere, on a real GPU (fails where there is none)
+	@bash tests/rig/setup.sh build demo test
+	cargo test --locked --test gpu -- --ignored on_a_gpu
+
+bench-gpu: ## what flow costs on this machine's GPU, and jobs by the number of workers (fails where there is none)
+	@bash tests/rig/setup.sh build demo test
+	cargo build --release --locked --bins --example gpu_bench
+	@bash tests/rig/bench_gpu.sh
 
 clean-rig: ## remove what demos, tests and benchmarks left in target/rig and .venv
 	rm -rf target/rig .venv

@@ -74,9 +74,9 @@ fn crash(what: &str) -> ! {
         "sleep" => std::thread::sleep(Duration::from_secs(600)),
         "garbage" => tell(b"HTTP/1.1 200 OK\r\n\r\n"),
         // A header that announces more than comes.
-        "partial" => tell(b"CMWK\x02\x00\x05\x00\xff\x00\x00\x00{\"outputs\":["),
+        "partial" => tell(b"CMWK\x03\x00\x05\x00\xff\x00\x00\x00{\"outputs\":["),
         // As long as a message may be, by its own word.
-        "lie" => tell(b"CMWK\x02\x00\x05\x00\xff\xff\xff\xff"),
+        "lie" => tell(b"CMWK\x03\x00\x05\x00\xff\xff\xff\xff"),
         // SAFETY: as above; closes what others own.
         "hang up" => unsafe {
             libc::shutdown(SOCKET_FD, libc::SHUT_RDWR);

@@ -7,7 +7,7 @@
 //! ```text
 //! cli ──► job ──► source ──► fetch ──► mill ──► sink ──► ledger
 //!          │                             │
-//!       cluster, audit, telemetry     (worker) ──► subsample ──► media, flow
+//!       cluster, audit, telemetry     (worker) ──► subsample ──► media, gpu, flow
 //!
 //! below all of them: config (typed settings), the settings of subsample, sample (the words they share)
 //! ```
@@ -29,7 +29,9 @@
 //! | `mill` | one sample in, its outputs out: the rank's pool of confined workers, and the worker's side | shared file system, network |
 //! | `media` | all FFmpeg: open, probe, index, decode, filter, encode, mux | policy |
 //! | [`flow`] | dense optical flow on the CPU: planes of luma in, displacements out | FFmpeg, I/O |
+//! | [`gpu`] | the same on NVIDIA's GPUs: driver, device, the launches of `kernels/*.cu` | FFmpeg, policy |
 //!
+//! The half of [`gpu`] that talks to a driver is behind the feature `gpu`, on by default; it links nothing of CUDA.
 //! `mill` and `media` are behind the feature `media`, on by default; the rank's program never calls `media`.
 
 pub mod audit;
@@ -39,6 +41,7 @@ pub mod config;
 pub mod error;
 pub mod fetch;
 pub mod flow;
+pub mod gpu;
 pub mod job;
 pub mod ledger;
 #[cfg(feature = "media")]

@@ -1,6 +1,8 @@
 //! Looks at what is on disk and says what it found; changes nothing.
 
 pub mod doctor;
+#[cfg(feature = "media")]
+pub mod gpus;
 mod inspect;
 #[cfg(feature = "media")]
 pub mod media;

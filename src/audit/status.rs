@@ -6,6 +6,7 @@ use std::path::Path;
 use rayon::prelude::*;
 use serde::Serialize;
 
+use crate::gpu::Usage;
 use crate::ledger::storage::Storage;
 use crate::ledger::{LedgerError, Plan, survey};
 use crate::sink::stats::Stats;
@@ -46,6 +47,8 @@ pub struct StatusReport {
     pub nodes: BTreeSet<String>,
     /// `success` or failure class to rows.
     pub causes: BTreeMap<String, u64>,
+    /// On which processors flows were computed and videos decoded, where the job wanted a GPU.
+    pub gpu: Usage,
     pub running: Vec<Running>,
     /// Commit records that cannot be read.
     pub damaged: Vec<String>,
@@ -111,6 +114,7 @@ impl StatusReport {
         self.filtered += stats.counts.filtered;
         self.failed += stats.counts.count - good.min(stats.counts.count);
         self.bytes += stats.counts.bytes_downloaded;
+        self.gpu.add(&stats.clipmill.gpu.unwrap_or_default());
         self.nodes.insert(stats.clipmill.writer.host);
         for (cause, n) in stats.counts.status_dict {
             if crate::sample::FailureClass::parse(&cause).is_some_and(|class| class.is_transient()) {

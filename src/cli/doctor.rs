@@ -6,6 +6,8 @@ use clap::Args;
 
 use super::common::{Exit, print, table};
 use crate::audit::doctor::{self, Check, Level};
+#[cfg(feature = "media")]
+use crate::audit::gpus;
 use crate::cluster;
 use crate::config::{Distribution, MpiMode};
 
@@ -27,7 +29,10 @@ pub fn run(args: DoctorArgs) -> Exit {
     checks.push(doctor::proxies());
     checks.push(doctor::sites());
     #[cfg(feature = "media")]
-    checks.push(doctor::media_workers());
+    {
+        checks.push(doctor::media_workers());
+        checks.extend(gpus::checks());
+    }
     if let Some(output) = &args.output {
         checks.extend(doctor::output_semantics(output));
     }

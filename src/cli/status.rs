@@ -9,6 +9,7 @@ use indicatif::{HumanBytes, HumanCount, HumanDuration};
 
 use super::common::{Exit, complain, print, table, try_print};
 use crate::audit::{StatusReport, status};
+use crate::gpu::Usage;
 use crate::ledger::Plan;
 use crate::ledger::storage::LocalStorage;
 
@@ -100,6 +101,7 @@ fn describe(report: &StatusReport) -> String {
             HumanBytes(rate(report.bytes) as u64),
         );
     }
+    text += &gpu(&report.gpu);
     if report.failed > 0 {
         let mut causes: Vec<_> =
             report.causes.iter().filter(|(cause, _)| !NO_FAILURE.contains(&cause.as_str())).collect();
@@ -127,6 +129,27 @@ fn describe(report: &StatusReport) -> String {
     }
     for name in &report.damaged {
         text += &format!("damaged  {name}_stats.json is not a whole commit record; the next run redoes the shard\n");
+    }
+    text
+}
+
+/// What of the work went to GPUs, where the job wanted one.
+fn gpu(usage: &Usage) -> String {
+    let mut text = String::new();
+    if usage.flow_on_gpu + usage.flow_on_cpu > 0 {
+        text += &format!("flow     {} rows on a GPU, {} on the CPU\n", usage.flow_on_gpu, usage.flow_on_cpu);
+    }
+    if usage.decoded_on_gpu + usage.decoded_on_cpu > 0 {
+        text += &format!("decoded  {} rows by NVDEC, {} in software\n", usage.decoded_on_gpu, usage.decoded_on_cpu);
+    }
+    for (reason, rows) in &usage.reasons {
+        text += &format!("cpu      {rows} rows: {reason}\n");
+    }
+    if usage.halved_batches > 0 {
+        text += &format!("gpu      memory was short: {} batches were halved\n", usage.halved_batches);
+    }
+    if usage.gpus_lost > 0 {
+        text += &format!("gpu      lost {} times; the samples at work were tried once more\n", usage.gpus_lost);
     }
     text
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::forms::{OneOrMany, Size, one_or_many, size};
 use super::yt_args::YtArgs;
-use super::{Limits, Telemetry};
+use super::{DecodeMode, GpuMode, Limits, Telemetry};
 use crate::subsample::Encoding;
 
 /// The whole configuration of a job.
@@ -24,7 +24,7 @@ pub struct Config {
     pub reading: Reading,
     /// How shards are laid out.
     pub storage: Storage,
-    /// How the work is spread; changes no byte of the output.
+    /// How the work is spread; changes no byte of the output, but for the last digits of flows on a GPU.
     pub distribution: Distribution,
     /// How pictures and sound are encoded.
     pub encoding: Encoding,
@@ -181,6 +181,8 @@ pub struct Reading {
     pub allow_private_networks: bool,
     /// Let the table name files of this machine.
     pub allow_local_paths: bool,
+    /// Which decoder: `nvdec` (a GPU's, where it can), `software`, or `auto`: NVDEC where flow on a GPU follows and it is quicker. See gpu.md.
+    pub decode: DecodeMode,
     /// Accepted for old configs: `OpticalFlowSubsampler` takes `resize_size` and `decoder_kwargs.fps` from it.
     pub dataloader_args: Option<serde_json::Value>,
 }
@@ -204,6 +206,7 @@ impl Default for Reading {
             honour_opt_out: true,
             allow_private_networks: false,
             allow_local_paths: false,
+            decode: DecodeMode::Auto,
             dataloader_args: None,
         }
     }
@@ -231,7 +234,8 @@ impl Default for Storage {
     }
 }
 
-/// How the work is spread. Nothing here changes a byte of the output.
+/// How the work is spread. Nothing here changes a byte of the output, but for the last digits of flows where a GPU computes
+/// them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Distribution {
@@ -263,6 +267,8 @@ pub struct Distribution {
     /// Seconds before the job's end time at which a rank starts to drain.
     #[schemars(range(min = 0, max = 86_400))]
     pub drain_margin: f64,
+    /// Optical flow on a GPU: `auto`, where there is one and it is quicker; `required`, else the job ends before it begins; `off`.
+    pub gpu: GpuMode,
     /// Wait for the disk at commit (fsync); off only where a lost node may cost finished shards.
     pub fsync: bool,
 }
@@ -280,6 +286,7 @@ impl Default for Distribution {
             heartbeat: 10.0,
             memory_budget: 256 << 20,
             drain_margin: 60.0,
+            gpu: GpuMode::Auto,
             fsync: true,
         }
     }

@@ -10,8 +10,8 @@ use serde_json::Value as Json;
 use super::error::{At, Problem};
 use super::tree::nearest;
 use super::{
-    Config, IncrementalMode, InputFormat, Job, Storage, infer, keys, sites, slurm_args, subsampling, subtitles,
-    telemetry,
+    Config, IncrementalMode, InputFormat, Job, Storage, infer, keys, processors, sites, slurm_args, subsampling,
+    subtitles, telemetry,
 };
 use crate::sample::RESERVED_FIELDS;
 use crate::subsample::Recipe;
@@ -29,6 +29,7 @@ pub(super) fn problems(config: &Config) -> Vec<Problem> {
     not_here_yet(config, &mut found);
     telemetry::check(&config.telemetry, &mut found);
     times(config, &mut found);
+    processors::check(config, &mut found);
     found.0
 }
 

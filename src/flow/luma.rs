@@ -38,7 +38,7 @@ impl<'a> Luma<'a> {
     }
 
     /// Row `y`, which must be one of the plane's.
-    pub(super) fn row(&self, y: usize) -> &'a [u8] {
+    pub(crate) fn row(&self, y: usize) -> &'a [u8] {
         &self.data[y * self.stride..][..self.width]
     }
 }

@@ -18,6 +18,7 @@ use super::tars::TarShard;
 use super::writer::{ToWriter, Written};
 use crate::cluster::{Level, Stop};
 use crate::fetch::{self, FetchError, Fetched, Fetcher};
+use crate::gpu::Usage;
 use crate::sample::{Failure, FailureClass, KeyFormat, Row, Status};
 use crate::sink::{Finished, Member, OutputSample, SampleFormat};
 use crate::telemetry::{FailureLog, Progress};
@@ -186,15 +187,18 @@ impl Feeder {
         Progress::add(&self.progress.in_flight, 1);
         let outcome = guarded(self.fetch(&row)).await;
         self.progress.in_flight.fetch_sub(1, Ordering::Relaxed);
-        let (outputs, bytes_received) = match outcome {
+        let ((outputs, usage), bytes_received) = match outcome {
             Ok(fetched) => {
                 let bytes = fetched.bytes_received;
                 (self.outputs(&key, &row, fetched, slot).await?, bytes)
             }
-            Err(FetchError::Sample(failure)) => (vec![self.failed(&key, &row, Status::FailedToDownload, failure)], 0),
+            Err(FetchError::Sample(failure)) => {
+                let failed = self.failed(&key, &row, Status::FailedToDownload, failure);
+                ((vec![failed], Usage::default()), 0)
+            }
             Err(error) => return Err(error.into()),
         };
-        let finished = Finished { index: row.index, outputs, bytes_received, room: None };
+        let finished = Finished { index: row.index, outputs, bytes_received, usage, room: None };
         self.send(&writer, finished, begun.elapsed().as_secs_f64());
         Ok(())
     }
@@ -206,7 +210,7 @@ impl Feeder {
         row: &Row,
         fetched: Fetched,
         slot: OwnedSemaphorePermit,
-    ) -> Result<Vec<OutputSample>, FeedError> {
+    ) -> Result<(Vec<OutputSample>, Usage), FeedError> {
         let mut whole = self.format.success(key, row, Vec::new());
         let sound = fetched.site.and_then(|site| sites::describe(&mut whole, site));
         #[cfg(feature = "media")]
@@ -215,21 +219,20 @@ impl Feeder {
             drop(slot);
             if let Some(sound) = sound {
                 whole.members = sites::stored(fetched.payload, sound);
-                let outputs = mill.process_stored(place, whole).await?;
+                let (outputs, usage) = mill.process_stored(place, whole).await?;
                 self.log_failures(key, row, &outputs);
-                return Ok(outputs);
+                return Ok((outputs, usage));
             }
-            return Ok(match mill.process(place, &whole, fetched.payload).await? {
-                Ok(outputs) => outputs,
-                Err(failure) => vec![self.failed(key, row, Status::FailedToSubsample, failure)],
-            });
+            let (processed, usage) = mill.process(place, &whole, fetched.payload).await?;
+            let failed = |failure| vec![self.failed(key, row, Status::FailedToSubsample, failure)];
+            return Ok((processed.unwrap_or_else(failed), usage));
         }
         drop(slot);
         whole.members = match sound {
             Some(sound) => sites::as_they_came(&self.formats, fetched.payload, sound),
             None => vec![Member { extension: self.extension.clone(), payload: fetched.payload }],
         };
-        Ok(vec![whole])
+        Ok((vec![whole], Usage::default()))
     }
 
     #[cfg(feature = "media")]

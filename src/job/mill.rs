@@ -9,10 +9,12 @@ use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 
 use super::JobError;
+use super::gpu;
 use super::rank::blocking;
 use super::sidecars;
 use crate::cluster::Placement;
 use crate::config::{self, Config};
+use crate::gpu::Usage;
 use crate::mill::{Answer, Limits, MillError, Output, Pool, PoolOptions, Request};
 use crate::sample::{Budget, Column, Failure, Payload, Status};
 use crate::sink::{Member, OutputSample};
@@ -32,6 +34,7 @@ pub struct Mill {
     pub(super) keeps_media: bool,
     /// Samples with a worker, and those that wait for one so that none is ever idle. The others wait as fetches.
     queue: Semaphore,
+    gpu: gpu::Teller,
 }
 
 /// A sample's place in front of the workers.
@@ -51,6 +54,9 @@ pub(super) fn limits(limits: &config::Limits) -> Limits {
 
 /// What a sample becomes: its outputs, or its own failure.
 pub type Processed = Result<Vec<OutputSample>, Failure>;
+
+/// What a worker makes of one piece of media, or the sample's own failure; and on which processors.
+pub(super) type Made = (Result<Vec<Output>, Failure>, Usage);
 
 impl Mill {
     /// None where the job leaves media as it is. Starts no worker yet.
@@ -76,7 +82,7 @@ impl Mill {
         })?;
         tracing::debug!("{workers} media workers");
         Ok(Some(Self {
-            pool,
+            pool: pool.with_gpu(gpu::wish(config, recipe, placement, workers)),
             recipe: recipe.clone(),
             fields: recipe.fields(),
             pieces: recipe.clips,
@@ -84,6 +90,7 @@ impl Mill {
             scratch: placement.scratch.clone(),
             keeps_media: recipe.formats.video.is_some() || recipe.formats.audio.is_some(),
             queue: Semaphore::new(workers as usize * 2),
+            gpu: gpu::Teller::default(),
         }))
     }
 
@@ -106,9 +113,9 @@ impl Mill {
         _place: Place<'_>,
         whole: &OutputSample,
         media: Payload,
-    ) -> Result<Processed, MillError> {
-        let made = self.run(&self.recipe, whole.meta.clone(), media).await?;
-        Ok(made.map(|made| self.outputs(whole, made)))
+    ) -> Result<(Processed, Usage), MillError> {
+        let (made, usage) = self.run(&self.recipe, whole.meta.clone(), media).await?;
+        Ok((made.map(|made| self.outputs(whole, made)), usage))
     }
 
     /// What a worker makes of one piece of media. It sees `meta`, which may hold more than goes into the outputs.
@@ -120,11 +127,12 @@ impl Mill {
         recipe: &Recipe,
         meta: Map<String, Value>,
         media: Payload,
-    ) -> Result<Result<Vec<Output>, Failure>, MillError> {
+    ) -> Result<Made, MillError> {
         // A recipe is texts and numbers: nothing in it that JSON could not hold.
         let recipe = serde_json::to_value(recipe).unwrap_or_default();
-        let Answer { outputs, failure, .. } = self.pool.run(Request { media, recipe, meta }).await?;
-        Ok(failure.map_or(Ok(outputs), Err))
+        let Answer { outputs, failure, usage, .. } = self.pool.run(Request { media, recipe, meta }).await?;
+        self.gpu.tell(self.pool.found_gpu());
+        Ok((failure.map_or(Ok(outputs), Err), usage))
     }
 
     /// The samples that a worker's outputs are.

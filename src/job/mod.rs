@@ -12,6 +12,8 @@
 mod error;
 mod feed;
 #[cfg(feature = "media")]
+mod gpu;
+#[cfg(feature = "media")]
 mod mill;
 mod plan;
 mod prepare;

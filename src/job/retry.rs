@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::JobError;
 use super::rank::Rank;
+use crate::gpu::Usage;
 use crate::ledger::Lease;
 use crate::ledger::storage::StorageError;
 use crate::sample::{Failure, KeyFormat, Payload, Row, SharedFile, Status};
@@ -75,7 +76,7 @@ impl Committed {
         };
         // Nothing is received for it now, but the shard's count of bytes stays what it was.
         let bytes_received = outputs.iter().flat_map(|output| &output.members).map(|m| m.payload.len()).sum();
-        Some(Finished { index: row.index, outputs, bytes_received, room: None })
+        Some(Finished { index: row.index, outputs, bytes_received, usage: Usage::default(), room: None })
     }
 
     fn success(&self, meta: &Map<String, Value>, members: &[MemberAt]) -> OutputSample {

@@ -45,6 +45,8 @@ pub fn run(job: RankJob, mut session: Option<&mut MpiSession>) -> Result<Ending,
         job.placement.rank,
         job.placement.restart,
     );
+    #[cfg(feature = "media")]
+    super::gpu::require(&job.config, &recipe(&job.config), &job.placement)?;
     let tracker = RefCell::new(None);
     let open_tracker = || super::watch::tracker(&job, &*storage).map(|opened| *tracker.borrow_mut() = opened);
     let planned = agree_on_plan(&job, &storage, &owner, session.as_deref_mut(), &open_tracker);

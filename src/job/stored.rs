@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::mill::{Mill, Place};
 use super::sidecars;
 use super::tars::{is_media, is_sound, is_video};
+use crate::gpu::Usage;
 use crate::mill::{MillError, Output};
 use crate::sample::{Failure, FailureClass, Payload, Status};
 use crate::sink::{Member, OutputSample};
@@ -30,8 +31,8 @@ impl Mill {
         &self,
         place: Place<'_>,
         mut sample: OutputSample,
-    ) -> Result<Vec<OutputSample>, MillError> {
-        let Some(media) = take_media(&mut sample.members) else { return Ok(vec![sample]) };
+    ) -> Result<(Vec<OutputSample>, Usage), MillError> {
+        let Some(media) = take_media(&mut sample.members) else { return Ok((vec![sample], Usage::default())) };
         // Their fields change.
         let mut others = std::mem::take(&mut sample.members);
         others.retain(|member| !["json", "txt"].contains(&member.extension.as_str()));
@@ -48,21 +49,22 @@ impl Mill {
             // Their times are not those of the pieces, which have `clip_subtitles`.
             others.retain(|member| sidecars::language(&member.extension).is_none());
         }
-        let made = match self.run(&recipe, meta, media.payload).await? {
+        let (made, usage) = self.run(&recipe, meta, media.payload).await?;
+        let made = match made {
             Ok(made) => made,
-            Err(failure) => return Ok(vec![failed(sample, failure)]),
+            Err(failure) => return Ok((vec![failed(sample, failure)], usage)),
         };
         let spans = made.iter().map(|output| span(output, self.pieces.is_some())).collect();
         let mut outputs = self.outputs(&sample, made);
         for sound in sounds {
             match self.sound(sound, &sample.meta, &spans).await? {
                 Ok(made) => add(&mut outputs, made),
-                Err(failure) => return Ok(vec![failed(sample, failure)]),
+                Err(failure) => return Ok((vec![failed(sample, failure)], usage)),
             }
         }
         drop(place);
         carry_over(&mut outputs, &others);
-        Ok(outputs)
+        Ok((outputs, usage))
     }
 
     /// Whether sound is made anew, whatever it is a member of.
@@ -143,7 +145,7 @@ impl Mill {
         };
         let mut meta = meta.clone();
         meta.insert(SPANS.to_owned(), spans.iter().map(|span| span.clone().unwrap_or_default()).collect());
-        let made = match self.run(&recipe, meta, member.payload).await? {
+        let made = match self.run(&recipe, meta, member.payload).await?.0 {
             Ok(made) => made,
             Err(failure) => {
                 let what = format!("the sample's sound (`.{}`): {}", member.extension, failure.message);

@@ -15,6 +15,7 @@ use super::feed::{FeedResult, Feeder, Place};
 use super::rank::{Rank, blocking};
 use super::room::is_too_dear;
 use super::writer::ToWriter;
+use crate::gpu::Usage;
 use crate::ledger::Lease;
 use crate::sample::{Column, Failure, FailureClass, Payload, Row, SharedFile, Status};
 use crate::sink::reader::MAX_JSON_BYTES;
@@ -250,22 +251,22 @@ impl Feeder {
         &self,
         sample: OutputSample,
         slot: OwnedSemaphorePermit,
-    ) -> Result<Vec<OutputSample>, super::feed::FeedError> {
+    ) -> Result<(Vec<OutputSample>, Usage), super::feed::FeedError> {
         #[cfg(feature = "media")]
         if let Some(mill) = self.mill.as_ref().filter(|_| sample.status == Status::Success) {
             // Held until a worker's queue has room for it.
             let place = mill.place().await;
             drop(slot);
-            let outputs = mill.process_stored(place, sample).await?;
+            let (outputs, usage) = mill.process_stored(place, sample).await?;
             for output in &outputs {
                 if let Some(failure) = &output.failure {
                     self.failures.log(output.key(), "the input tar", failure);
                 }
             }
-            return Ok(outputs);
+            return Ok((outputs, usage));
         }
         drop(slot);
-        Ok(vec![sample])
+        Ok((vec![sample], Usage::default()))
     }
 
     /// Carries one sample from the tar to the writer.
@@ -293,8 +294,8 @@ impl Feeder {
         if let Some(failure) = &output.failure {
             self.failures.log(output.key(), "the input tar", failure);
         }
-        let outputs = self.stored(output, slot).await?;
-        let finished = Finished { index, outputs, bytes_received: 0, room };
+        let (outputs, usage) = self.stored(output, slot).await?;
+        let finished = Finished { index, outputs, bytes_received: 0, usage, room };
         self.send(&writer, finished, begun.elapsed().as_secs_f64());
         Ok(())
     }

@@ -4,7 +4,8 @@ use ffmpeg_next::frame;
 
 use super::pass::{Pass, PassOptions};
 use super::picture::Converter;
-use super::{Media, MediaError, VideoInfo, YuvFrame};
+use super::{Media, MediaError, VideoInfo, YuvFrame, hw};
+use crate::gpu::Surface;
 
 /// How to decode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,11 +14,14 @@ pub struct DecodeOptions {
     pub threads: u32,
     /// Only keyframes are decoded.
     pub keyframes_only: bool,
+    /// Pictures that a GPU has decoded stay in its memory: only for users of [`DecodedFrame::surface`] and
+    /// [`super::Shrinker`].
+    pub stays_on_device: bool,
 }
 
 impl Default for DecodeOptions {
     fn default() -> Self {
-        Self { threads: 1, keyframes_only: false }
+        Self { threads: 1, keyframes_only: false, stays_on_device: false }
     }
 }
 
@@ -54,6 +58,11 @@ impl DecodedFrame<'_> {
     /// The decoder's own frame, for filters and encoders.
     pub fn raw(&self) -> &frame::Video {
         self.picture
+    }
+
+    /// Its luma in a GPU's memory, where it lies there.
+    pub fn surface(&self) -> Option<Surface<'_>> {
+        hw::surface(self.picture)
     }
 
     /// The picture as planar YUV of 8 or 10 bits, 4:2:0, 4:2:2 or 4:4:4. Lent from the decoder where it has that shape,

@@ -1,10 +1,12 @@
 //! One sample's media, open.
 
 use std::fs::File;
+use std::sync::Arc;
 
 use ffmpeg_next::format::context::Input;
 use ffmpeg_next::{Packet, Rational, ffi};
 
+use super::hw::HwDevice;
 use super::order::{self, Times};
 use super::packets::{self, PacketInfo};
 use super::pass::{Pass, PassOptions};
@@ -22,6 +24,9 @@ pub struct Media {
     /// Packets were read: the next pass opens the container anew.
     is_read: bool,
     /// What packets are given that the container has no times for.
+    /// Decodes the video, where it can.
+    hardware: Option<Arc<HwDevice>>,
+    decoded: Decoded,
     times: Option<Times>,
     log: LogCapture,
 }
@@ -45,6 +50,16 @@ pub struct VideoInfo {
     pub duration: Option<f64>,
 }
 
+/// What was decoded where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Decoded {
+    pub frames: u64,
+    /// Those of them that came from the GPU.
+    pub on_device: u64,
+    /// Frames with parts missing, and packets that were refused.
+    pub damaged: u64,
+}
+
 impl Media {
     /// Opens the media in `file`, which was sniffed as `container`.
     ///
@@ -57,7 +72,17 @@ impl Media {
             return Err(MediaError::Empty);
         }
         let input = demux::open(&source, container, &limits, &log)?;
-        Ok(Self { source, container, limits, input, is_read: false, times: None, log })
+        Ok(Self {
+            source,
+            container,
+            limits,
+            input,
+            is_read: false,
+            times: None,
+            hardware: None,
+            decoded: Decoded::default(),
+            log,
+        })
     }
 
     /// The media's bytes.
@@ -71,6 +96,30 @@ impl Media {
 
     pub fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// From the next pass on, the video is decoded by this GPU, as far as it can; none: in software.
+    pub fn decode_on(&mut self, hardware: Option<Arc<HwDevice>>) {
+        self.hardware = hardware;
+        self.decoded = Decoded::default();
+    }
+
+    /// What was decoded since [`Media::decode_on`].
+    pub fn decoded(&self) -> Decoded {
+        self.decoded
+    }
+
+    pub(super) fn count_decoded(&mut self) -> &mut Decoded {
+        &mut self.decoded
+    }
+
+    pub(super) fn hardware(&self) -> Option<&HwDevice> {
+        self.hardware.as_deref()
+    }
+
+    /// The name of the first video stream's codec.
+    pub fn video_codec(&self) -> Option<&'static str> {
+        self.input.streams().find(is_video).map(|stream| stream.parameters().id().name())
     }
 
     /// What FFmpeg said about this media so far.

@@ -6,6 +6,7 @@
 //!   ├─────► packets  the packet index, keyframes
 //!   ├─────► decode   frames in presentation order ──► picture (planar YUV) ──► frame; shrink
 //!   └─────► pass     packets and frames together, and only those that are needed
+//! hw: decoding on NVIDIA's GPUs
 //! output: frames and packets to whole files in memory
 //! smart: which packets of a clip can be copied between edges that are encoded
 //! log: FFmpeg's messages, caught per sample
@@ -16,6 +17,7 @@ mod decode;
 mod demux;
 mod error;
 mod frame;
+mod hw;
 mod input;
 mod limits;
 mod log;
@@ -34,7 +36,8 @@ pub use check::Checked;
 pub use decode::{DecodeOptions, DecodeReport, DecodedFrame, Decoder};
 pub use error::MediaError;
 pub use frame::{Matrix, YuvFrame};
-pub use input::{Media, VideoInfo};
+pub use hw::{HwDevice, codecs as nvdec_codecs};
+pub use input::{Decoded, Media, VideoInfo};
 pub use limits::Limits;
 pub use log::{LogCapture, LogLines};
 pub use output::{

@@ -4,6 +4,7 @@ use ffmpeg_next::format::Pixel;
 use ffmpeg_next::software::scaling::{Context as Scaler, Flags};
 use ffmpeg_next::{color, ffi, frame};
 
+use super::hw::{self, Download};
 use super::{DecodedFrame, MediaError};
 
 /// What small pictures are made of.
@@ -42,6 +43,8 @@ pub struct Shrinker {
     width: u32,
     height: u32,
     scaler: Option<(Shape, Scaler)>,
+    /// For pictures in a GPU's memory.
+    download: Download,
     buffer: frame::Video,
 }
 
@@ -49,7 +52,7 @@ impl Shrinker {
     /// `width` and `height`: pixels of the small picture, not turned upright.
     pub fn new(format: SmallFormat, width: u32, height: u32) -> Self {
         let buffer = frame::Video::new(pixel(format), width, height);
-        Self { format, width, height, scaler: None, buffer }
+        Self { format, width, height, scaler: None, download: Download::default(), buffer }
     }
 
     /// The frame made small.
@@ -57,7 +60,8 @@ impl Shrinker {
     /// # Errors
     /// [`MediaError::Decoder`]: pictures that FFmpeg cannot scale.
     pub fn shrink(&mut self, frame: &DecodedFrame<'_>) -> Result<SmallPicture<'_>, MediaError> {
-        let picture = frame.raw();
+        let Self { format, width, height, scaler, download, buffer } = self;
+        let picture = if hw::is_on_device(frame.raw()) { download.host(frame.raw())? } else { frame.raw() };
         let shape = Shape {
             width: picture.width(),
             height: picture.height(),
@@ -65,35 +69,39 @@ impl Shrinker {
             space: picture.color_space(),
             is_full: is_full(picture),
         };
-        if !self.scaler.as_ref().is_some_and(|(known, _)| *known == shape) {
-            self.scaler = Some((shape, self.scaler(shape).map_err(failed)?));
+        if !scaler.as_ref().is_some_and(|(known, _)| *known == shape) {
+            *scaler = Some((shape, scaler_for(shape, *format, (*width, *height)).map_err(failed)?));
         }
-        if let Some((_, scaler)) = &mut self.scaler {
-            scaler.run(picture, &mut self.buffer).map_err(failed)?;
+        if let Some((_, scaler)) = scaler {
+            scaler.run(picture, buffer).map_err(failed)?;
         }
-        let (width, height) = (self.width as usize, self.height as usize);
-        Ok(SmallPicture { data: self.buffer.data(0), width, height, stride: self.buffer.stride(0) })
+        let (width, height) = (*width as usize, *height as usize);
+        Ok(SmallPicture { data: buffer.data(0), width, height, stride: buffer.stride(0) })
     }
+}
 
-    fn scaler(&self, shape: Shape) -> Result<Scaler, ffmpeg_next::Error> {
-        let flags = Flags::AREA | Flags::ACCURATE_RND | Flags::BITEXACT | Flags::FULL_CHR_H_INT;
-        let Shape { width, height, format, .. } = shape;
-        let mut scaler = Scaler::get(format, width, height, pixel(self.format), self.width, self.height, flags)?;
-        let matrix = match shape.space {
-            color::Space::BT709 => ffi::SWS_CS_ITU709,
-            color::Space::BT2020NCL | color::Space::BT2020CL => ffi::SWS_CS_BT2020,
-            _ => ffi::SWS_CS_DEFAULT,
-        };
-        // The scaler hears nothing of the frame's matrix and range but what is told here. It refuses to be told of formats
-        // that have neither, and then there is nothing to tell.
-        // SAFETY: the scaler is open, and the tables are static.
-        unsafe {
-            let table = ffi::sws_getCoefficients(matrix);
-            let one = 1 << 16;
-            ffi::sws_setColorspaceDetails(scaler.as_mut_ptr(), table, shape.is_full.into(), table, 1, 0, one, one);
-        }
-        Ok(scaler)
+fn scaler_for(
+    shape: Shape,
+    small: SmallFormat,
+    (small_width, small_height): (u32, u32),
+) -> Result<Scaler, ffmpeg_next::Error> {
+    let flags = Flags::AREA | Flags::ACCURATE_RND | Flags::BITEXACT | Flags::FULL_CHR_H_INT;
+    let Shape { width, height, format, .. } = shape;
+    let mut scaler = Scaler::get(format, width, height, pixel(small), small_width, small_height, flags)?;
+    let matrix = match shape.space {
+        color::Space::BT709 => ffi::SWS_CS_ITU709,
+        color::Space::BT2020NCL | color::Space::BT2020CL => ffi::SWS_CS_BT2020,
+        _ => ffi::SWS_CS_DEFAULT,
+    };
+    // The scaler hears nothing of the frame's matrix and range but what is told here. It refuses to be told of formats
+    // that have neither, and then there is nothing to tell.
+    // SAFETY: the scaler is open, and the tables are static.
+    unsafe {
+        let table = ffi::sws_getCoefficients(matrix);
+        let one = 1 << 16;
+        ffi::sws_setColorspaceDetails(scaler.as_mut_ptr(), table, shape.is_full.into(), table, 1, 0, one, one);
     }
+    Ok(scaler)
 }
 
 fn pixel(format: SmallFormat) -> Pixel {

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::gpu::Usage;
 use crate::sample::{Failure, Payload, Status};
 
 /// One sample for a worker.
@@ -16,12 +17,14 @@ pub struct Request {
 }
 
 /// What became of a sample.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Answer {
     /// What was made, in order. Empty on a failure.
     pub outputs: Vec<Output>,
     /// Why nothing was made.
     pub failure: Option<Failure>,
+    /// On which processors it was made, all attempts together.
+    pub usage: Usage,
     /// The last lines that the worker's libraries logged.
     pub log: Vec<String>,
 }

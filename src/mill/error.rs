@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::error::Class;
+use crate::gpu::Missing;
 
 /// What stops the pool rather than a sample.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +21,8 @@ pub enum MillError {
         "the media worker {path} is of another version ({theirs}) than this program ({ours}): install both together"
     )]
     Version { path: PathBuf, theirs: String, ours: String },
+    #[error("distribution.gpu is `required`, and {0}")]
+    Gpu(Missing),
     #[error("cannot hand media to the worker: {source}; is memory, or the scratch folder {scratch}, full?")]
     Handover { scratch: PathBuf, source: io::Error },
 }
@@ -29,7 +32,9 @@ impl MillError {
         match self {
             // Too many processes or descriptors at this moment.
             Self::Start { source, .. } if source.kind() == io::ErrorKind::WouldBlock => Class::Retry,
-            Self::Missing { .. } | Self::Start { .. } | Self::Died { .. } | Self::Version { .. } => Class::Job,
+            Self::Gpu(_) | Self::Missing { .. } | Self::Start { .. } | Self::Died { .. } | Self::Version { .. } => {
+                Class::Job
+            }
             Self::Handover { .. } => Class::Shard,
         }
     }

@@ -20,9 +20,12 @@ use super::error::MillError;
 use super::limits::Limits;
 use super::lines::Lines;
 use super::process::Process;
+use super::seats::Seat;
 use super::verdict::{Verdict, describe};
 use super::wire::{self, Hello, Kind, Reply, Setup};
+use super::worker::GPU_MEMORY_BYTES;
 use super::worker::sandbox::SandboxLevel;
+use crate::gpu::{DeviceInfo, Missing, Wish};
 use crate::sample::SealedFile;
 
 /// Starting is dynamic linking and a sandbox; a cold shared file system may take its time over the libraries.
@@ -41,6 +44,10 @@ pub(super) struct Worker {
     arrived: BytesMut,
     pub(super) served: u32,
     pub(super) sandbox: SandboxLevel,
+    /// Where it wanted one: its GPU, or why there is none.
+    pub(super) gpu: Option<Result<DeviceInfo, Missing>>,
+    /// Held for as long as it lives.
+    pub(super) seat: Option<Seat>,
 }
 
 /// What is sent for one sample.
@@ -52,7 +59,7 @@ pub(super) struct Parcel {
 }
 
 impl Worker {
-    pub(super) async fn start(program: &Path, limits: &Limits) -> Result<Self, MillError> {
+    pub(super) async fn start(program: &Path, limits: &Limits, gpu: Option<Wish>) -> Result<Self, MillError> {
         let path = program.to_owned();
         let started = tokio::task::spawn_blocking(move || Process::start(&path)).await;
         let (process, ends) = started.map_err(|error| cannot_start(program, io::Error::other(error)))??;
@@ -65,9 +72,12 @@ impl Worker {
             arrived: BytesMut::new(),
             served: 0,
             sandbox: SandboxLevel::default(),
+            gpu: None,
+            seat: None,
         };
+        let setup = Setup { limits: limits.clone(), gpu };
         let mut lines = Lines::default();
-        match timeout(START_TIME, worker.greet(limits, &mut lines)).await {
+        match timeout(START_TIME, worker.greet(&setup, &mut lines)).await {
             Ok(Ok(hello)) => worker.accept(program, hello),
             Ok(Err(Unfit::Wire(wire::WireError::Version(theirs)))) => {
                 Err(version(program, format!("protocol {theirs}"), format!("protocol {}", wire::VERSION)))
@@ -87,11 +97,12 @@ impl Worker {
             return Err(version(program, hello.program.chars().take(40).collect(), ours.into()));
         }
         self.sandbox = hello.sandbox;
+        self.gpu = hello.gpu;
         Ok(self)
     }
 
-    async fn greet(&mut self, limits: &Limits, lines: &mut Lines) -> Result<Hello, Unfit> {
-        let setup = wire::encode(Kind::Setup, &Setup { limits: limits.clone() }).map_err(|_| Unfit::HungUp)?;
+    async fn greet(&mut self, setup: &Setup, lines: &mut Lines) -> Result<Hello, Unfit> {
+        let setup = wire::encode(Kind::Setup, setup).map_err(|_| Unfit::HungUp)?;
         self.socket.write_all(&setup).await.map_err(|_| Unfit::HungUp)?;
         loop {
             if let Some((kind, body)) = wire::take(&mut self.arrived).map_err(Unfit::Wire)? {
@@ -156,7 +167,7 @@ impl Worker {
             return Err(Verdict::cpu(limits));
         }
         // The worker's own limit counts private memory only.
-        if self.process.resident_bytes().is_some_and(|resident| resident > limits.memory_bytes) {
+        if self.process.resident_bytes().is_some_and(|resident| resident > self.memory(limits)) {
             return Err(Verdict::memory(limits));
         }
         match parcel.outputs.metadata() {
@@ -169,7 +180,13 @@ impl Worker {
     pub(super) fn is_worn(&self, limits: &Limits) -> bool {
         self.served >= MAX_SERVED
             || !self.arrived.is_empty()
-            || self.process.resident_bytes().is_none_or(|resident| resident > limits.memory_bytes / 2)
+            || self.process.resident_bytes().is_none_or(|resident| resident > self.memory(limits) / 2)
+    }
+
+    /// Bytes that it may have, with those that a GPU's driver takes for itself.
+    fn memory(&self, limits: &Limits) -> u64 {
+        let own = if matches!(self.gpu, Some(Ok(_))) { GPU_MEMORY_BYTES } else { 0 };
+        limits.memory_bytes.saturating_add(own)
     }
 
     async fn read_more(&mut self, lines: &mut Lines) -> io::Result<()> {

@@ -19,6 +19,7 @@ mod lines;
 mod outputs;
 mod pool;
 mod process;
+mod seats;
 mod verdict;
 mod wire;
 pub mod worker;

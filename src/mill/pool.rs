@@ -13,9 +13,11 @@ use super::exchange::{Parcel, Worker};
 use super::limits::Limits;
 use super::lines::{self, Lines};
 use super::outputs;
+use super::seats::Seats;
 use super::verdict::Verdict;
 use super::wire::{self, Kind, Reply, Task};
 use super::worker::sandbox::SandboxLevel;
+use crate::gpu::{DeviceInfo, Missing, Usage, Wish};
 use crate::sample::{Budget, Failure, FailureClass, SealedFile, memory_file};
 
 /// Times that a worker which dies before its first word is started again. The launcher's signals reach a child also in
@@ -44,6 +46,10 @@ pub struct Pool {
     slots: Semaphore,
     idle: Mutex<Vec<Worker>>,
     sandbox: OnceLock<SandboxLevel>,
+    gpu: Option<Wish>,
+    seats: Arc<Seats>,
+    /// What the first worker said of its GPU.
+    found: OnceLock<Result<DeviceInfo, Missing>>,
 }
 
 impl Pool {
@@ -65,7 +71,35 @@ impl Pool {
             return Err(MillError::Missing { path: options.program });
         }
         let slots = Semaphore::new(options.workers.max(1) as usize);
-        Ok(Self { options, slots, idle: Mutex::default(), sandbox: OnceLock::new() })
+        Ok(Self {
+            options,
+            slots,
+            idle: Mutex::default(),
+            sandbox: OnceLock::new(),
+            gpu: None,
+            seats: Arc::default(),
+            found: OnceLock::new(),
+        })
+    }
+
+    /// Its workers open GPUs, by `wish`: its `seat` is that of the first worker.
+    #[must_use]
+    pub fn with_gpu(self, wish: Option<Wish>) -> Self {
+        Self { gpu: wish, ..self }
+    }
+
+    /// The GPU of a worker, or why there is none: starts one where none has been started yet. None where the pool wants none.
+    ///
+    /// # Errors
+    /// As [`Pool::run`].
+    pub async fn gpu(&self) -> Result<Option<Result<DeviceInfo, Missing>>, MillError> {
+        self.sandbox().await?;
+        Ok(self.found.get().cloned())
+    }
+
+    /// What the workers so far have said of their GPU.
+    pub fn found_gpu(&self) -> Option<&Result<DeviceInfo, Missing>> {
+        self.found.get()
     }
 
     /// What holds the workers in: starts one where none has been started yet.
@@ -77,7 +111,7 @@ impl Pool {
             return Ok(level.clone());
         }
         let _slot = self.slots.acquire().await;
-        let worker = self.start().await?;
+        let worker = self.start(None).await?;
         let level = worker.sandbox.clone();
         self.put_back(worker);
         Ok(level)
@@ -96,22 +130,40 @@ impl Pool {
             Err(MillError::Handover { source, .. }) if source.kind() == io::ErrorKind::InvalidData => {
                 let failure =
                     Failure::new(FailureClass::FieldTooLarge, "the sample's JSON is too large for a media worker");
-                return Ok(Answer { outputs: Vec::new(), failure: Some(failure), log: Vec::new() });
+                return Ok(Answer { failure: Some(failure), ..Answer::default() });
             }
             packed => packed?,
         };
+        let mut usage = Usage::default();
+        let mut lost_gpu = None;
         if let Some(used) = self.take_idle() {
             match self.attempt(used, &parcel).await? {
                 Ok(answer) => return Ok(answer),
-                Err((verdict, lines)) if !verdict.may_be_inherited => return Ok(failed(verdict, lines)),
+                Err((verdict, lines)) if !verdict.may_be_inherited => return Ok(failed(verdict, lines, usage)),
                 // The worker may have been at fault, so the next one must be fresh.
-                Err(_) => parcel.outputs = self.memory()?,
+                Err((verdict, _)) => lost_gpu = verdict.lost_gpu,
             }
+            usage.gpus_lost += u64::from(lost_gpu.is_some());
+            parcel.outputs = self.memory()?;
         }
-        let fresh = self.start().await?;
-        match self.attempt(fresh, &parcel).await? {
-            Ok(answer) => Ok(answer),
-            Err((verdict, lines)) => Ok(failed(verdict, lines)),
+        loop {
+            let fresh = self.start(lost_gpu).await?;
+            match self.attempt(fresh, &parcel).await? {
+                Ok(mut answer) => {
+                    answer.usage.add(&usage);
+                    return Ok(answer);
+                }
+                // A GPU fails by itself: once more, on another where there is one.
+                Err((verdict, _)) if verdict.lost_gpu.is_some() && lost_gpu.is_none() => {
+                    lost_gpu = verdict.lost_gpu;
+                    usage.gpus_lost += 1;
+                    parcel.outputs = self.memory()?;
+                }
+                Err((verdict, lines)) => {
+                    usage.gpus_lost += u64::from(verdict.lost_gpu.is_some());
+                    return Ok(failed(verdict, lines, usage));
+                }
+            }
         }
     }
 
@@ -126,14 +178,21 @@ impl Pool {
             Ok(checked) => checked,
             Err(verdict) => return Ok(Err((verdict, lines))),
         };
+        if let (Some(failure), Some(Ok(device))) = (&reply.failure, &worker.gpu)
+            && failure.class == FailureClass::GpuLost
+        {
+            let failure = Failure::new(failure.class, lines::tidy(&failure.message));
+            return Ok(Err((Verdict::lost_gpu(failure, device.index), lines)));
+        }
         self.put_back(worker);
         let failure = reply.failure.map(|failure| Failure::new(failure.class, lines::tidy(&failure.message)));
+        let usage = reply.usage;
         let file = parcel.outputs.try_clone().map_err(|source| self.handover(source))?;
         let (budget, scratch) = (self.options.budget.clone(), Arc::clone(&self.options.scratch));
         let (media, media_bytes) = (Arc::clone(&parcel.media), parcel.media_bytes);
         let adopt = move || outputs::adopt(reply.outputs, &media, media_bytes, (file, len), &budget, &scratch);
         let outputs = self.blocking(adopt).await?;
-        Ok(Ok(Answer { outputs, failure, log: lines.take_log() }))
+        Ok(Ok(Answer { outputs, failure, usage, log: lines.take_log() }))
     }
 
     /// The reply again, with the bytes of all its outputs, or what is wrong with it.
@@ -155,19 +214,40 @@ impl Pool {
         .await
     }
 
-    async fn start(&self) -> Result<Worker, MillError> {
+    /// A fresh worker; not on the GPU of this number, where it has a choice.
+    async fn start(&self, lost: Option<u32>) -> Result<Worker, MillError> {
+        let seat = self.seats.take();
+        let gpu = self.wish(seat.number, lost);
         let mut starts = 1;
-        let worker = loop {
-            match Worker::start(&self.options.program, &self.options.limits).await {
+        let mut worker = loop {
+            match Worker::start(&self.options.program, &self.options.limits, gpu).await {
                 Err(MillError::Died { .. }) if starts < STARTS => starts += 1,
                 started => break started?,
             }
         };
+        worker.seat = Some(seat);
+        if let Some(found) = &worker.gpu {
+            self.found.get_or_init(|| found.clone());
+            if let (Err(missing), Some(Wish { required: true, .. })) = (found, gpu) {
+                return Err(MillError::Gpu(missing.clone()));
+            }
+        }
         self.sandbox.get_or_init(|| {
             tracing::info!("media workers start, each in a sandbox: {}", worker.sandbox);
             worker.sandbox.clone()
         });
         Ok(worker)
+    }
+
+    fn wish(&self, seat: u32, lost: Option<u32>) -> Option<Wish> {
+        let wish = self.gpu?;
+        let own = wish.seat.wrapping_add(seat);
+        let devices = match self.found.get() {
+            Some(Ok(device)) => device.devices.max(1),
+            _ => 1,
+        };
+        let seat = if lost == Some(own % devices) { own.wrapping_add(1) } else { own };
+        Some(Wish { seat, ..wish })
     }
 
     fn take_idle(&self) -> Option<Worker> {
@@ -200,7 +280,7 @@ impl Pool {
 /// An answer, or why the worker had to go.
 type Attempt = Result<Answer, (Verdict, Lines)>;
 
-fn failed(verdict: Verdict, mut lines: Lines) -> Answer {
+fn failed(verdict: Verdict, mut lines: Lines, usage: Usage) -> Answer {
     let failure = Some(verdict.failure(&lines));
-    Answer { outputs: Vec::new(), failure, log: lines.take_log() }
+    Answer { outputs: Vec::new(), failure, usage, log: lines.take_log() }
 }

@@ -15,32 +15,40 @@ pub(super) struct Verdict {
     what: String,
     /// Whether a fresh worker could come to another verdict.
     pub(super) may_be_inherited: bool,
+    /// The GPU's number, where it was lost: the sample may do on another.
+    pub(super) lost_gpu: Option<u32>,
 }
 
 impl Verdict {
     pub(super) fn wall(limits: &Limits) -> Self {
         let what = format!("the decoder took more than {} (wall time)", seconds(limits.wall));
-        Self { class: FailureClass::DecoderTimeout, what, may_be_inherited: false }
+        Self { class: FailureClass::DecoderTimeout, what, may_be_inherited: false, lost_gpu: None }
     }
 
     pub(super) fn cpu(limits: &Limits) -> Self {
         let what = format!("the decoder took more than {} (CPU time)", seconds(limits.cpu));
-        Self { class: FailureClass::DecoderTimeout, what, may_be_inherited: false }
+        Self { class: FailureClass::DecoderTimeout, what, may_be_inherited: false, lost_gpu: None }
     }
 
     pub(super) fn memory(limits: &Limits) -> Self {
         let what = format!("the decoder needed more than {} of memory", bytes(limits.memory_bytes));
-        Self { class: FailureClass::DecoderMemory, what, may_be_inherited: true }
+        Self { class: FailureClass::DecoderMemory, what, may_be_inherited: true, lost_gpu: None }
     }
 
     pub(super) fn outputs_too_large(limit: u64) -> Self {
         let what = format!("the sample's outputs are larger than {}", bytes(limit));
-        Self { class: FailureClass::OutputTooLarge, what, may_be_inherited: false }
+        Self { class: FailureClass::OutputTooLarge, what, may_be_inherited: false, lost_gpu: None }
+    }
+
+    /// `device`: the number of the worker's GPU.
+    pub(super) fn lost_gpu(failure: Failure, device: u32) -> Self {
+        let Failure { class, message } = failure;
+        Self { class, what: message, may_be_inherited: true, lost_gpu: Some(device) }
     }
 
     pub(super) fn broke_protocol(what: &str) -> Self {
         let what = format!("the decoder broke its protocol: {what}");
-        Self { class: FailureClass::DecoderCrash, what, may_be_inherited: true }
+        Self { class: FailureClass::DecoderCrash, what, may_be_inherited: true, lost_gpu: None }
     }
 
     /// The worker hung up; `status` is how it ended, none where it had to be killed.
@@ -54,7 +62,7 @@ impl Verdict {
             return Self::memory(limits);
         }
         let what = format!("the decoder crashed ({})", describe(status));
-        Self { class: FailureClass::DecoderCrash, what, may_be_inherited: true }
+        Self { class: FailureClass::DecoderCrash, what, may_be_inherited: true, lost_gpu: None }
     }
 
     pub(super) fn failure(&self, lines: &Lines) -> Failure {

@@ -12,11 +12,12 @@ use serde_json::{Map, Value};
 
 use super::limits::Limits;
 use super::worker::sandbox::SandboxLevel;
+use crate::gpu::{DeviceInfo, Missing, Usage, Wish};
 use crate::sample::{Failure, Status};
 
 const MAGIC: [u8; 4] = *b"CMWK";
 /// Raise it with every change of the frames or bodies.
-pub(super) const VERSION: u16 = 2;
+pub(super) const VERSION: u16 = 3;
 pub(super) const HEADER_BYTES: usize = 12;
 /// Metadata of one sample with its outputs. Media never goes through the socket.
 pub(super) const BODY_LIMIT: usize = 64 << 20;
@@ -48,6 +49,8 @@ impl Kind {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Setup {
     pub limits: Limits,
+    /// What is wanted of a GPU; none: it is left alone.
+    pub gpu: Option<Wish>,
 }
 
 /// First frame from a worker.
@@ -56,6 +59,8 @@ pub(super) struct Hello {
     /// Of the program: recipes mean the same to the same version only.
     pub program: String,
     pub sandbox: SandboxLevel,
+    /// The GPU, or why there is none; none where none was wanted.
+    pub gpu: Option<Result<DeviceInfo, Missing>>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -69,6 +74,8 @@ pub(super) struct Task {
 pub(super) struct Reply {
     pub outputs: Vec<Region>,
     pub failure: Option<Failure>,
+    /// On which processors it was made.
+    pub usage: Usage,
 }
 
 /// One output: its members lie in the outputs' file.

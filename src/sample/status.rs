@@ -108,6 +108,10 @@ pub enum FailureClass {
     DecoderMemory,
     /// The outputs of one sample are larger than `mill::Limits` allow.
     OutputTooLarge,
+    /// The GPU was lost twice while it worked on this sample.
+    GpuLost,
+    /// The GPU has no room for one pair of the sample's pictures, and the job wants no other processor.
+    GpuMemory,
     /// clipmill itself failed on this sample: a bug.
     Internal,
 }
@@ -118,7 +122,7 @@ impl FailureClass {
         use FailureClass::*;
         match self {
             Http(code) => code >= 500 || matches!(code, 408 | 425 | 429),
-            Dns | Connect | Timeout | Reset | Blocked | RateLimited => true,
+            Dns | Connect | Timeout | Reset | Blocked | RateLimited | GpuLost | GpuMemory => true,
             // A newer yt-dlp may know what the site has changed.
             SiteError => true,
             NoUrl | BadRow | InvalidUtf8 | FieldTooLarge | BadUrl | AddressRefused | LocalPathRefused | LocalFile
@@ -172,12 +176,14 @@ impl FailureClass {
             DecoderTimeout => "decoder_timeout",
             DecoderMemory => "decoder_memory",
             OutputTooLarge => "output_too_large",
+            GpuLost => "gpu_lost",
+            GpuMemory => "gpu_memory",
             Internal => "internal",
         })
     }
 
     /// Every class but the HTTP statuses.
-    pub const NAMED: [FailureClass; 40] = {
+    pub const NAMED: [FailureClass; 42] = {
         use FailureClass::*;
         [
             NoUrl,
@@ -219,6 +225,8 @@ impl FailureClass {
             DecoderTimeout,
             DecoderMemory,
             OutputTooLarge,
+            GpuLost,
+            GpuMemory,
             Internal,
         ]
     };

@@ -12,6 +12,7 @@ use super::reader::{MemberAt, TarReader};
 use super::shard::Saved;
 use super::tar::{HashWriter, append_bytes, append_end, append_payload};
 use super::{Finished, Member, OutputSample, SinkError};
+use crate::gpu::Usage;
 use crate::ledger::storage::StorageFile;
 use crate::sample::{Failure, Payload, ReadSeek, SharedFile, Status};
 
@@ -81,7 +82,13 @@ pub fn read(file: Box<dyn ReadSeek>, path: &str) -> Result<Vec<Finished>, SinkEr
         let output = output(head, members, &shared);
         match samples.last_mut().filter(|last| last.index == row) {
             Some(last) => last.outputs.push(output),
-            None => samples.push(Finished { index: row, outputs: vec![output], bytes_received: bytes, room: None }),
+            None => samples.push(Finished {
+                index: row,
+                outputs: vec![output],
+                bytes_received: bytes,
+                usage: Usage::default(),
+                room: None,
+            }),
         }
     }
     Ok(samples)

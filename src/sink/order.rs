@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     fn finished(index: u32) -> Finished {
-        Finished { index, outputs: Vec::new(), bytes_received: 0, room: None }
+        Finished { index, outputs: Vec::new(), bytes_received: 0, usage: Default::default(), room: None }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 use tokio::sync::OwnedSemaphorePermit;
 
+use crate::gpu::Usage;
 use crate::sample::{Column, Failure, Payload, Row, Status};
 
 /// All that one input row became.
@@ -16,6 +17,8 @@ pub struct Finished {
     pub bytes_received: u64,
     /// Memory that its metadata takes, given back when it is written.
     pub room: Option<OwnedSemaphorePermit>,
+    /// On which processors it was made.
+    pub usage: Usage,
 }
 
 /// One output sample.

@@ -14,6 +14,7 @@ use super::sidecar::Sidecar;
 use super::stats::{Counts, Provenance, Seconds, Stats, Writer, unix_seconds};
 use super::tar::{HashWriter, append_bytes, append_end, append_payload};
 use super::{Finished, OutputSample, SinkError};
+use crate::gpu::Usage;
 use crate::ledger::storage::StorageFile;
 use crate::ledger::{FileRecord, Lease};
 use crate::sample::{Column, Payload, Status, hex};
@@ -73,6 +74,7 @@ pub struct ShardWriter<'a> {
     rows: u32,
     resumed_rows: u32,
     seconds: Seconds,
+    usage: Usage,
     declared: Option<Vec<Column>>,
     started: (SystemTime, Instant),
 }
@@ -107,6 +109,7 @@ impl<'a> ShardWriter<'a> {
             rows,
             resumed_rows: rows,
             seconds,
+            usage: Usage::default(),
             declared: None,
             started,
         })
@@ -135,6 +138,7 @@ impl<'a> ShardWriter<'a> {
     pub fn push(&mut self, finished: Finished) -> Result<(), SinkError> {
         let begun = Instant::now();
         let mut bytes = finished.bytes_received;
+        self.usage.add(&finished.usage);
         for mut output in finished.outputs {
             if output.status == Status::Success || self.context.failed_samples {
                 write_members(&mut self.tar, &mut output).map_err(|source| write_error(self.lease, TAR, source))?;
@@ -226,6 +230,7 @@ impl<'a> ShardWriter<'a> {
                 resumed_rows: self.resumed_rows,
                 seconds: self.seconds,
                 writer: self.context.writer.clone(),
+                gpu: Some(self.usage).filter(|usage| !usage.is_empty()),
             },
         }
     }

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use super::journal::Line;
+use crate::gpu::Usage;
 use crate::ledger::CommitRecord;
 use crate::sample::Status;
 
@@ -121,6 +122,9 @@ pub struct Provenance {
     pub resumed_rows: u32,
     pub seconds: Seconds,
     pub writer: Writer,
+    /// On which processors the rows of this attempt were made; none where the job wanted no GPU.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gpu: Option<Usage>,
 }
 
 /// Unix seconds of `time`.

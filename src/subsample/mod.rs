@@ -31,6 +31,8 @@ pub mod noop;
 pub mod optical_flow;
 mod passes;
 mod problem;
+#[cfg(feature = "media")]
+mod processors;
 mod recipe;
 pub mod registry;
 pub mod resolution;
@@ -48,5 +50,7 @@ pub use needs::{Cut, Needs};
 pub use optical_flow::FlowPlan;
 pub use passes::{Passes, Work};
 pub use problem::Problem;
+#[cfg(feature = "media")]
+pub use processors::{Decode, Processors};
 pub use recipe::{ClipSource, Formats, Recipe, SPAN, SPANS, Step};
 pub use subsampler::Subsampler;

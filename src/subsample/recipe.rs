@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::clips::subtitles;
-use super::{Encoding, Needs, Passes, Work, registry};
+use super::{Encoding, Needs, Passes, Work, optical_flow, registry};
 use crate::sample::{Column, ColumnKind};
 
 /// All that a worker has to know of the job.
@@ -99,6 +99,13 @@ impl Recipe {
             registry::needs(&step.name, &step.args, &mut needs);
         }
         needs
+    }
+
+    /// Whether flow is computed by a method that GPUs have kernels for.
+    pub fn has_flow_for_gpus(&self) -> bool {
+        let is_one =
+            |step: &Step| step.name == optical_flow::old::NAME && optical_flow::old::has_gpu_kernels(&step.args);
+        self.steps.iter().any(is_one)
     }
 
     /// The JSON fields that the steps make.

@@ -5,6 +5,7 @@ mod video;
 
 use ffmpeg_next::{Discard, Error, Packet, frame};
 
+use super::hw::{self, Download};
 use super::picture::Converter;
 use super::{DecodeOptions, DecodeReport, DecodedFrame, Media, MediaError};
 
@@ -37,6 +38,9 @@ pub struct Pass<'m> {
     packet: Packet,
     frame: frame::Video,
     converter: Converter,
+    download: Download,
+    /// Pictures of a GPU are left there.
+    stays_on_device: bool,
     report: DecodeReport,
     packets: u64,
     size: Option<(u32, u32)>,
@@ -47,6 +51,7 @@ pub struct Pass<'m> {
 
 impl<'m> Pass<'m> {
     pub(super) fn open(media: &'m mut Media, options: PassOptions) -> Result<Self, MediaError> {
+        let stays_on_device = options.frames.is_some_and(|decode| decode.stays_on_device);
         let video = match options.frames {
             Some(decode) => Some(Video::open(media, decode, options.actions)?),
             None => None,
@@ -66,6 +71,8 @@ impl<'m> Pass<'m> {
             packet: Packet::empty(),
             frame: frame::Video::empty(),
             converter: Converter::default(),
+            download: Download::default(),
+            stays_on_device,
             report: DecodeReport::default(),
             packets: 0,
             size: None,
@@ -128,10 +135,20 @@ impl<'m> Pass<'m> {
         }
         self.report.size_changes += u64::from(is_resized);
         self.report.guessed_times += u64::from(pts.is_none());
-        self.report.damaged_frames += u64::from(self.frame.is_corrupt() || self.frame.has_decode_errors());
         let seconds = self.video.as_mut().map_or(0.0, |video| video.clock.seconds(pts));
         let is_key = self.frame.is_key();
-        Ok(DecodedFrame { picture: &self.frame, converter: &mut self.converter, pts, seconds, is_key, is_resized })
+        let is_on_device = hw::is_on_device(&self.frame);
+        let is_damaged = self.frame.is_corrupt() || self.frame.has_decode_errors();
+        let decoded = self.media.count_decoded();
+        decoded.frames += 1;
+        decoded.on_device += u64::from(is_on_device);
+        decoded.damaged += u64::from(is_damaged);
+        self.report.damaged_frames += u64::from(is_damaged);
+        let picture = match is_on_device && !self.stays_on_device {
+            true => self.download.host(&self.frame)?,
+            false => &self.frame,
+        };
+        Ok(DecodedFrame { picture, converter: &mut self.converter, pts, seconds, is_key, is_resized })
     }
 
     /// Whether the decoder had one more frame.
@@ -207,6 +224,7 @@ impl<'m> Pass<'m> {
             return Err(MediaError::Decoder { detail: "out of memory".into() });
         }
         self.report.corrupt_packets += 1;
+        self.media.count_decoded().damaged += 1;
         let (count, limit) = (self.report.corrupt_packets, self.media.limits().max_corrupt_packets);
         if count > limit {
             return Err(MediaError::TooCorrupt { count, limit, detail: self.last_message(&error.to_string()) });

@@ -4,7 +4,7 @@ use ffmpeg_next::codec::Context;
 use ffmpeg_next::{Discard, Error, Packet, decoder, ffi};
 
 use super::Action;
-use crate::media::{DecodeOptions, Media, MediaError, VideoInfo};
+use crate::media::{DecodeOptions, Media, MediaError, VideoInfo, hw};
 
 /// The decoder of the first video stream, and what it is given.
 pub(super) struct Video {
@@ -60,6 +60,7 @@ fn open_codec(media: &Media, stream: usize, options: DecodeOptions) -> Result<de
         .ok_or_else(|| MediaError::UnsupportedCodec { codec: parameters.id().name().to_owned() })?;
     let fail =
         |error: Error| MediaError::Decoder { detail: media.log().last_useful().unwrap_or_else(|| error.to_string()) };
+    let hardware = media.hardware().filter(|_| hw::is_offered(&codec));
     let mut context = Context::new_with_codec(codec);
     // SAFETY: both are alive and not null (a failed allocation is looked at first); the fields are plain numbers that may
     // be set until the codec is opened.
@@ -75,6 +76,12 @@ fn open_codec(media: &Media, stream: usize, options: DecodeOptions) -> Result<de
         (*raw).pkt_timebase = stream.time_base().into();
         (*raw).thread_count = i32::try_from(options.threads.max(1)).unwrap_or(1);
         (*raw).max_pixels = i64::try_from(media.limits().max_pixels).unwrap_or(i64::MAX);
+        if let Some(hardware) = hardware {
+            // FFmpeg asks the device when it has seen the stream's header, and decodes in software where it refuses.
+            (*raw).hw_device_ctx = hardware.reference();
+            // One picture is looked at while others are decoded.
+            (*raw).extra_hw_frames = 2;
+        }
         if options.keyframes_only {
             (*raw).skip_frame = Discard::NonKey.into();
         }

@@ -4,12 +4,16 @@ use std::io;
 use std::os::fd::OwnedFd;
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::mill::limits::Limits;
 
 /// Descriptors of one worker: the standard streams, the socket three times, a sample's two, and some to spare.
 const DESCRIPTORS: u64 = 64;
+/// The same where a GPU is used: its driver opens the device anew for each piece of memory that it maps.
+const GPU_DESCRIPTORS: u64 = 4096;
+/// Private memory that the driver takes for itself, over the limit.
+pub(in crate::mill) const GPU_MEMORY_BYTES: u64 = 2 << 30;
 /// Of /proc/self/oom_score_adj: where a node or a job runs out of memory, a worker costs one sample and a rank all.
 const OOM_SCORE: &str = "500";
 
@@ -40,13 +44,16 @@ pub(super) fn ignore_signals() {
 
 /// Sets the limits that the kernel keeps. CPU and wall time are the rank's to measure: the kernel counts over all of a
 /// process's life.
-pub(super) fn limit(limits: &Limits) -> io::Result<()> {
+pub(super) fn limit(limits: &Limits, uses_gpu: bool) -> io::Result<()> {
     // RLIMIT_DATA rather than RLIMIT_AS, which would count mapped media, and the address space that CUDA reserves.
     let set = |resource, value| setrlimit(resource, Rlimit { current: Some(value), maximum: Some(value) });
     set(Resource::Core, 0)?;
-    set(Resource::Data, limits.memory_bytes)?;
+    let own = if uses_gpu { GPU_MEMORY_BYTES } else { 0 };
+    set(Resource::Data, limits.memory_bytes.saturating_add(own))?;
     set(Resource::Fsize, limits.output_bytes)?;
-    set(Resource::Nofile, DESCRIPTORS)?;
+    let wanted = if uses_gpu { GPU_DESCRIPTORS } else { DESCRIPTORS };
+    // More than the hard limit is not to be had.
+    set(Resource::Nofile, getrlimit(Resource::Nofile).maximum.map_or(wanted, |most| most.min(wanted)))?;
     // Best effort: without /proc the OOM killer takes its own choice.
     let _ = std::fs::write("/proc/self/oom_score_adj", OOM_SCORE);
     Ok(())

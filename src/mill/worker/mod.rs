@@ -13,6 +13,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde_json::{Map, Value};
 
+pub(super) use confine::GPU_MEMORY_BYTES;
 #[doc(hidden)]
 pub use here::Here;
 pub use log::Log;
@@ -20,7 +21,9 @@ pub use write::{Made, Outlet, Room, Stored};
 
 use super::limits::Limits;
 use super::wire::{self, Hello, Kind, Reply, Setup};
+use crate::gpu::{DeviceInfo, Missing, Usage, Wish};
 use crate::sample::{Failure, FailureClass};
+use sandbox::Profile;
 use socket::Socket;
 
 /// The descriptor of the socket in a worker: the first free one after the standard streams. The tests' hostile worker
@@ -52,6 +55,24 @@ pub trait Handler {
     /// # Errors
     /// The sample's failure. A panic is one too, of class `decoder_crash`; the handler is used again afterwards.
     fn handle(&mut self, task: Task<'_>) -> Result<Vec<Made>, Failure>;
+
+    /// Opens the GPU that is wished for. Called once, before the sandbox.
+    ///
+    /// # Errors
+    /// Why there is none.
+    fn open_gpu(&mut self, _: &Wish) -> Result<DeviceInfo, Missing> {
+        Err(Missing::NotBuilt)
+    }
+
+    /// On which processors the last sample was made.
+    fn take_usage(&mut self) -> Usage {
+        Usage::default()
+    }
+
+    /// Whether this process is of no use any more: it ends behind the answer to the last sample.
+    fn is_spent(&self) -> bool {
+        false
+    }
 }
 
 /// Why a worker cannot serve.
@@ -85,14 +106,16 @@ pub fn serve<H: Handler>(make: impl FnOnce(&Limits, &Log) -> H) -> Result<(), Se
     confine::ignore_signals();
     let mut socket = Socket::from_stdin().map_err(ServeError::NoSocket)?;
     let Some((body, _)) = socket.receive(Kind::Setup)? else { return Ok(()) };
-    let Setup { limits } = understood(&body)?;
-    confine::limit(&limits).map_err(ServeError::Limits)?;
+    let Setup { limits, gpu: wish } = understood(&body)?;
+    confine::limit(&limits, wish.is_some()).map_err(ServeError::Limits)?;
     let log = Log::new(socket.sender());
     log::quiet_panics(&log);
     let mut handler = make(&limits, &log);
-    let sandbox = sandbox::enter();
+    let gpu = wish.map(|wish| handler.open_gpu(&wish));
+    let profile = if matches!(gpu, Some(Ok(_))) { Profile::Gpu } else { Profile::Cpu };
+    let sandbox = sandbox::enter(profile);
     confine::end_with(socket.watch()?)?;
-    socket.sender().send(Kind::Hello, &Hello { program: env!("CARGO_PKG_VERSION").into(), sandbox })?;
+    socket.sender().send(Kind::Hello, &Hello { program: env!("CARGO_PKG_VERSION").into(), sandbox, gpu })?;
     while let Some((body, fds)) = socket.receive(Kind::Task)? {
         let task: wire::Task = understood(&body)?;
         let Ok([media, outputs]) = <[File; 2]>::try_from(fds) else {
@@ -109,12 +132,17 @@ pub fn serve<H: Handler>(make: impl FnOnce(&Limits, &Log) -> H) -> Result<(), Se
             outlet: &outlet,
             log: &log,
         };
-        let reply = match handle(&mut handler, task) {
-            Ok(made) => Reply { outputs: made.into_iter().map(Made::into_region).collect(), failure: None },
-            Err(failure) => Reply { outputs: Vec::new(), failure: Some(failure) },
+        let made = handle(&mut handler, task);
+        let usage = handler.take_usage();
+        let reply = match made {
+            Ok(made) => Reply { outputs: made.into_iter().map(Made::into_region).collect(), failure: None, usage },
+            Err(failure) => Reply { outputs: Vec::new(), failure: Some(failure), usage },
         };
         drop((media, outputs));
         socket.sender().send(Kind::Reply, &reply)?;
+        if handler.is_spent() {
+            break;
+        }
     }
     Ok(())
 }

@@ -79,6 +79,11 @@ impl<'a> Outlet<'a> {
         Self { file, limit: limits.output_bytes, at: Cell::new(0) }
     }
 
+    /// Forgets what was handed over: the sample is made anew.
+    pub(crate) fn restart(&self) {
+        self.at.set(0);
+    }
+
     /// Hands over one member.
     ///
     /// # Errors

@@ -2,13 +2,16 @@
 
 use serde_json::{Map, Value, json};
 
+use super::engine::{Engine, engine};
 use super::motion::Motion;
 use super::npy::{HEADER_BYTES, header};
 use super::{FlowPlan, Gray, Ticks, gray};
-use crate::flow::{Flow, FlowError, Luma};
+use crate::flow::{FlowError, Luma};
+use crate::gpu::Cost;
 use crate::media::{DecodedFrame, Shrinker, SmallFormat};
 use crate::mill::worker::{Outlet, Room, Stored};
 use crate::sample::{Failure, FailureClass};
+use crate::subsample::Processors;
 
 /// Pixels of a small picture, at most: flow takes a hundred bytes for each.
 const MAX_PIXELS: u64 = 1 << 23;
@@ -21,6 +24,8 @@ pub struct Lane {
     turn: u32,
     /// Frames that may be taken, at most.
     most: u64,
+    /// Pixels of a picture, as the container says.
+    stored: (u32, u32),
     ticks: Ticks,
     running: Option<Running>,
     /// Seconds of the frames that were taken.
@@ -31,27 +36,57 @@ pub struct Lane {
 /// What the first frame decides the size of.
 struct Running {
     shrinker: Shrinker,
-    flow: Flow,
+    engine: Box<dyn Engine>,
     width: usize,
     height: usize,
     luma: Vec<u8>,
+    writing: Writing,
+}
+
+/// What becomes of flows.
+struct Writing {
     bytes: Vec<u8>,
     /// Where the member is written, and how much of it is.
     room: Option<(Room, u64)>,
 }
 
+impl Writing {
+    fn add(&mut self, flow: &[f32], plan: &FlowPlan, motion: &mut Motion, outlet: &Outlet<'_>) -> Result<(), Failure> {
+        motion.add(flow);
+        if let Some((room, written)) = &mut self.room {
+            plan.dtype.write(flow, &mut self.bytes);
+            outlet.fill(room, *written, &self.bytes)?;
+            *written += self.bytes.len() as u64;
+        }
+        Ok(())
+    }
+}
+
 impl Lane {
-    /// `turn`: degrees clockwise until pictures stand upright; `most`: frames that may be taken, at most.
-    pub fn new(plan: FlowPlan, turn: u32, most: u64) -> Self {
+    /// `turn`: degrees clockwise until pictures stand upright; `most`: frames that may be taken, at most; `stored`: the
+    /// pictures' size, as the container says.
+    pub fn new(plan: FlowPlan, turn: u32, most: u64, stored: (u32, u32)) -> Self {
         let (ticks, motion) = (Ticks::new(plan.fps), Motion::new());
-        Self { plan, turn, most, ticks, running: None, times: Vec::new(), motion }
+        Self { plan, turn, most, stored, ticks, running: None, times: Vec::new(), motion }
+    }
+
+    /// What the flow will cost, as the container tells; none where its pictures have to be made on the CPU.
+    pub fn cost(&self) -> Option<Cost> {
+        let (width, height) = small(self.stored.0, self.stored.1, self.plan.side).ok()?;
+        let pixels = u64::from(width) * u64::from(height);
+        self.plan.has_gpu_kernels().then_some(Cost { pixels, pairs: self.most.saturating_sub(1) })
     }
 
     /// The next frame of the output, in the order of presentation.
     ///
     /// # Errors
     /// The sample's failure: pictures that cannot be made small, or outputs over their limit.
-    pub fn frame(&mut self, frame: &DecodedFrame<'_>, outlet: &Outlet<'_>) -> Result<(), Failure> {
+    pub fn frame(
+        &mut self,
+        frame: &DecodedFrame<'_>,
+        outlet: &Outlet<'_>,
+        processors: &Processors,
+    ) -> Result<(), Failure> {
         if !self.ticks.takes(frame.seconds) {
             return Ok(());
         }
@@ -61,7 +96,7 @@ impl Lane {
         }
         let running = match &mut self.running {
             Some(running) => running,
-            none => none.insert(Running::new(&self.plan, self.turn, frame, self.most, outlet)?),
+            none => none.insert(Running::new(&self.plan, self.turn, frame, self.most, outlet, processors)?),
         };
         self.times.push((frame.seconds * 1e6).round() / 1e6);
         running.push(&self.plan, self.turn, frame, &mut self.motion, outlet)
@@ -72,7 +107,11 @@ impl Lane {
     ///
     /// # Errors
     /// `decoder_memory`: the machine has no room.
-    pub fn finish(self, outlet: &Outlet<'_>) -> Result<(Map<String, Value>, Option<Stored>), Failure> {
+    pub fn finish(mut self, outlet: &Outlet<'_>) -> Result<(Map<String, Value>, Option<Stored>), Failure> {
+        if let Some(Running { engine, writing, .. }) = &mut self.running {
+            let (plan, motion) = (&self.plan, &mut self.motion);
+            engine.finish(&mut |flow| writing.add(flow, plan, motion, outlet))?;
+        }
         let flows = self.motion.flows();
         let some = |value: Value| if flows == 0 { Value::Null } else { value };
         let fields = [
@@ -86,7 +125,8 @@ impl Lane {
             ("optical_flow_dtype", json!(self.plan.dtype.name())),
         ];
         let fields = fields.map(|(name, value)| (name.to_owned(), value)).into_iter().collect();
-        let Some(Running { width, height, room: Some((room, written)), .. }) = self.running else {
+        let Some(Running { width, height, writing: Writing { room: Some((room, written)), .. }, .. }) = self.running
+        else {
             return Ok((fields, None));
         };
         if flows == 0 {
@@ -110,6 +150,7 @@ impl Running {
         frame: &DecodedFrame<'_>,
         most: u64,
         outlet: &Outlet<'_>,
+        processors: &Processors,
     ) -> Result<Self, Failure> {
         let picture = frame.raw();
         let (stored_width, stored_height) = small(picture.width(), picture.height(), plan.side)?;
@@ -122,7 +163,7 @@ impl Running {
             90 | 270 => (stored_height as usize, stored_width as usize),
             _ => (stored_width as usize, stored_height as usize),
         };
-        let flow = Flow::new(&plan.params, width, height, None).map_err(failed)?;
+        let engine = engine(plan, (width, height), most.saturating_sub(1), processors)?;
         let room = if plan.stores {
             let bytes = (width * height) as u64 * 2 * plan.dtype.bytes();
             let len = most.saturating_sub(1).saturating_mul(bytes).saturating_add(HEADER_BYTES as u64);
@@ -130,7 +171,8 @@ impl Running {
         } else {
             None
         };
-        Ok(Self { shrinker, flow, width, height, luma: Vec::new(), bytes: Vec::new(), room })
+        let writing = Writing { bytes: Vec::new(), room };
+        Ok(Self { shrinker, engine, width, height, luma: Vec::new(), writing })
     }
 
     fn push(
@@ -141,18 +183,18 @@ impl Running {
         motion: &mut Motion,
         outlet: &Outlet<'_>,
     ) -> Result<(), Failure> {
+        let Self { engine, writing, .. } = self;
+        let mut each = |flow: &[f32]| writing.add(flow, plan, motion, outlet);
+        if plan.has_gpu_kernels()
+            && let Some(surface) = frame.surface().filter(|_| engine.takes_surfaces())
+        {
+            return engine.push_surface(surface, turn, &mut each);
+        }
         let picture = self.shrinker.shrink(frame)?;
         let bytes = if plan.gray == Gray::Bt601 { 1 } else { 3 };
         gray::upright(&picture, bytes, turn, &mut self.luma);
         let luma = Luma::new(&self.luma, self.width, self.height, self.width).map_err(failed)?;
-        let Some(flow) = self.flow.push(luma).map_err(failed)? else { return Ok(()) };
-        motion.add(flow);
-        if let Some((room, written)) = &mut self.room {
-            plan.dtype.write(flow, &mut self.bytes);
-            outlet.fill(room, *written, &self.bytes)?;
-            *written += self.bytes.len() as u64;
-        }
-        Ok(())
+        engine.push(luma, &mut each)
     }
 }
 

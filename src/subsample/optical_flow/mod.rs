@@ -6,6 +6,7 @@
 //! old        what configs of video2dataset say elsewhere
 //! ticks      which frames are looked at
 //! gray       small pictures to upright grey ones
+//! engine     what computes flows, on the CPU or a GPU
 //! npy        the member's header and numbers
 //! motion     the statistics
 //! lane       all of it together, for one output
@@ -13,6 +14,8 @@
 
 mod arguments;
 mod dis;
+#[cfg(feature = "media")]
+mod engine;
 #[cfg(feature = "media")]
 mod gray;
 #[cfg(feature = "media")]
@@ -133,6 +136,14 @@ pub struct FlowPlan {
     pub params: FlowParams,
     /// Flows are written down, too.
     pub stores: bool,
+}
+
+impl FlowPlan {
+    /// Whether the whole way from a decoder's pictures to flows can be gone on a GPU.
+    #[cfg(feature = "media")]
+    fn has_gpu_kernels(&self) -> bool {
+        self.gray == Gray::Bt601 && matches!(self.params, FlowParams::Farneback(_))
+    }
 }
 
 impl Settings {

@@ -8,6 +8,11 @@ use crate::subsample::{Problem, Step};
 /// The subsampler's name.
 pub const NAME: &str = "OpticalFlowSubsampler";
 
+/// Whether the settings ask for a flow that GPUs have kernels for.
+pub fn has_gpu_kernels(args: &Value) -> bool {
+    args.get("detector").and_then(Value::as_str) != Some("dis")
+}
+
 /// Gives the step `fps` and `resize_size` of the old place, where its own `args` do not name them.
 pub fn adopt(steps: &mut [Step], dataloader: Option<&Value>) {
     let Some(dataloader) = dataloader else { return };

@@ -3,6 +3,7 @@
 use super::outputs::{Fields, Output};
 use super::thin;
 use super::work::Work;
+use crate::gpu::Cost;
 use crate::media::{DecodedFrame, Stretch};
 use crate::mill::worker::{Outlet, Stored};
 use crate::sample::{Failure, FailureClass};
@@ -28,17 +29,32 @@ enum Flow {
 
 impl Flows {
     pub fn new(work: &Work<'_>, outputs: &[Output]) -> Self {
+        let stored = work.video.as_ref().map_or((0, 0), |video| (video.width, video.height));
         let turn = work.video.as_ref().map_or(0, |video| video.rotation);
         let flow = |output: &Output| match work.edit.flow {
             Some(plan) if output.is_wanted => {
                 let plan = FlowPlan { stores: plan.stores && work.recipe.formats.optical_flow.is_some(), ..plan };
                 let stretch = output.stretch().unwrap_or(thin::EVERYTHING);
                 let most = most(work, stretch, plan.fps);
-                Flow::Running { start: stretch.start, end: stretch.end, lane: Box::new(Lane::new(plan, turn, most)) }
+                Flow::Running {
+                    start: stretch.start,
+                    end: stretch.end,
+                    lane: Box::new(Lane::new(plan, turn, most, stored)),
+                }
             }
             _ => Flow::None,
         };
         Self { outputs: outputs.iter().map(flow).collect() }
+    }
+
+    /// The cost of the largest flow, where all of them can be computed of pictures on a device.
+    pub fn cost(&self) -> Option<Cost> {
+        let running = self.outputs.iter().filter_map(|flow| match flow {
+            Flow::Running { lane, .. } => Some(lane),
+            Flow::None | Flow::Done(..) => None,
+        });
+        let costs: Option<Vec<Cost>> = running.map(|lane| lane.cost()).collect();
+        costs?.into_iter().max_by_key(|cost| cost.pixels * cost.pairs)
     }
 
     /// Whether frames are still to come.
@@ -46,10 +62,18 @@ impl Flows {
         self.outputs.iter().any(|flow| matches!(flow, Flow::Running { .. }))
     }
 
-    pub fn frame(&mut self, frame: &DecodedFrame<'_>, pts: i64, outlet: &Outlet<'_>) -> Result<(), Failure> {
+    pub fn frame(
+        &mut self,
+        frame: &DecodedFrame<'_>,
+        pts: i64,
+        outlet: &Outlet<'_>,
+        work: &Work<'_>,
+    ) -> Result<(), Failure> {
         for flow in &mut self.outputs {
             match flow {
-                Flow::Running { start, end, lane } if (*start..*end).contains(&pts) => lane.frame(frame, outlet)?,
+                Flow::Running { start, end, lane } if (*start..*end).contains(&pts) => {
+                    lane.frame(frame, outlet, work.processors)?;
+                }
                 // What it holds is given back before the next clip begins.
                 Flow::Running { end, .. } if pts >= *end => flow.end(outlet)?,
                 _ => {}

@@ -18,7 +18,8 @@ mod work;
 
 use serde_json::Value;
 
-use super::{Recipe, Subsampler, registry};
+use super::{Processors, Recipe, Subsampler, registry};
+use crate::gpu::{DeviceInfo, Missing, Usage, Wish};
 use crate::media::{self, Media};
 use crate::mill::Limits;
 use crate::mill::worker::{Handler, Log, Made, Task};
@@ -31,6 +32,7 @@ const HEAD: usize = 512;
 pub struct Maker {
     limits: media::Limits,
     last: Option<(Value, Prepared)>,
+    processors: Processors,
 }
 
 /// A recipe with its subsamplers made.
@@ -50,17 +52,14 @@ impl Maker {
             max_frames: limits.max_frames,
             ..media::Limits::default()
         };
-        Self { limits, last: None }
+        Self { limits, last: None, processors: Processors::default() }
     }
 
-    fn prepare(&mut self, recipe: &Value) -> Result<&Prepared, Failure> {
+    fn prepare(&mut self, recipe: &Value) -> Result<(), Failure> {
         if !matches!(&self.last, Some((last, _)) if last == recipe) {
             self.last = Some((recipe.clone(), Prepared::new(recipe)?));
         }
-        match &self.last {
-            Some((_, prepared)) => Ok(prepared),
-            None => Err(broken("no recipe")),
-        }
+        Ok(())
     }
 }
 
@@ -84,9 +83,31 @@ impl Handler for Maker {
         if let Some(clip) = task.recipe.get("check") {
             return check::check(open(&task, limits)?, clip);
         }
-        let prepared = self.prepare(task.recipe)?;
-        let media = open(&task, limits)?;
-        work::run(&prepared.recipe, &prepared.subsamplers, media, task.meta, task.outlet)
+        self.prepare(task.recipe)?;
+        let Some((_, prepared)) = &self.last else { return Err(broken("no recipe")) };
+        let tools = (task.outlet, &self.processors);
+        let make = || work::run(&prepared.recipe, &prepared.subsamplers, open(&task, limits)?, task.meta, tools);
+        let mut made = make();
+        while made.as_ref().is_err_and(|failure| self.processors.falls_back(failure.class)) {
+            task.outlet.restart();
+            made = make();
+        }
+        if made.as_ref().is_err_and(|failure| failure.class == FailureClass::GpuLost) {
+            self.processors.lose_gpu();
+        }
+        made
+    }
+
+    fn open_gpu(&mut self, wish: &Wish) -> Result<DeviceInfo, Missing> {
+        self.processors.open_gpu(wish)
+    }
+
+    fn take_usage(&mut self) -> Usage {
+        self.processors.take_usage()
+    }
+
+    fn is_spent(&self) -> bool {
+        self.processors.has_lost_gpu()
     }
 }
 

@@ -100,6 +100,7 @@ mod tests {
     use super::*;
     use crate::media::Limits;
     use crate::sample::Container;
+    use crate::subsample::Processors;
     use crate::subsample::run::Prepared;
     use crate::subsample::{ClipSource, Formats, Recipe, Step};
 
@@ -138,7 +139,8 @@ mod tests {
     fn made(precision: &str, max_waiting: Option<u64>) -> Clips {
         let folder = tempfile::tempdir().unwrap();
         let (mut media, prepared) = (media(&folder), recipe(precision));
-        let work = Work::new(&prepared.recipe, &prepared.subsamplers, &mut media).unwrap();
+        let processors = Processors::default();
+        let work = Work::new(&prepared.recipe, &prepared.subsamplers, &mut media, &processors).unwrap();
         assert!(work.passes.cuts_at_once);
         let file = tempfile::tempfile().unwrap();
         let outlet = Outlet::new(&file, &crate::mill::Limits::default());

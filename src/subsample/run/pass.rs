@@ -7,10 +7,11 @@ use super::outputs::{Fields, Output};
 use super::thin;
 use super::watching::Watching;
 use super::work::Work;
+use crate::gpu::Cost;
 use crate::media::{Action, ClipSpec, DecodeOptions, Event, Media, PassOptions, Streams, Stretch, VideoSpec, select};
 use crate::mill::worker::Outlet;
 use crate::sample::Failure;
-use crate::subsample::Images as Kind;
+use crate::subsample::{Decode, Images as Kind};
 
 /// Makes all members, and gives back what watched on the way.
 pub fn run(
@@ -24,7 +25,7 @@ pub fn run(
     let source = Streams::of(media);
     let jobs: Vec<Job> = outputs.iter().enumerate().map(|(n, output)| job(n, output, work, &source, start)).collect();
     let watches = work.passes.watches && !work.passes.watches_first;
-    let options = options(work, &jobs, outputs, &source, watches);
+    let mut options = options(work, &jobs, outputs, &source, watches);
     if options.frames.is_none() && options.packets.is_empty() {
         return Ok(None);
     }
@@ -34,6 +35,11 @@ pub fn run(
     let mut images = Images::new(work, outputs, shape, media.log().lines_so_far());
     let mut watching = if watches { Some(Watching::new(work.subsamplers, work.video.as_ref())?) } else { None };
     let mut flows = Flows::new(work, outputs);
+    let is_only_flow = work.edit.flow.is_some() && !watches && work.edit.images.is_none() && !encodes(&jobs);
+    let nvdec = choose_decoder(work, media, &options, flows.cost().filter(|_| is_only_flow));
+    if let Some(frames) = &mut options.frames {
+        frames.stays_on_device = nvdec && is_only_flow;
+    }
     let sound = source.sound().map(|(index, unit)| (index, f64::from(unit)));
     let video = work.video.as_ref().map(|video| (video.stream, f64::from(video.time_base)));
     let jobs = jobs.into_iter().filter(|job| !job.files.is_empty()).collect();
@@ -55,7 +61,7 @@ pub fn run(
                 let pts = frame.pts.unwrap_or(count);
                 count = pts + 1;
                 images.frame(&frame, pts, outlet)?;
-                flows.frame(&frame, pts, outlet)?;
+                flows.frame(&frame, pts, outlet, work)?;
                 clips.frame(&frame, pts)?;
             }
         }
@@ -65,6 +71,9 @@ pub fn run(
         return Err(pass.no_frames().into());
     }
     drop(pass);
+    if nvdec {
+        work.processors.decoded(media)?;
+    }
     refused.extend(store(clips.finish()?, work, (start, meta), outputs, outlet)?);
     images.store(outputs);
     flows.store(outputs, work.recipe.formats.optical_flow.as_deref(), outlet)?;
@@ -140,11 +149,7 @@ fn store(
 /// What the pass has to meet: no frame is decoded that no output needs.
 fn options(work: &Work<'_>, jobs: &[Job], outputs: &[Output], source: &Streams, watches: bool) -> PassOptions {
     let files: Vec<&ClipSpec> = jobs.iter().flat_map(|job| &job.files).collect();
-    let encodes = files.iter().any(|file| match &file.video {
-        VideoSpec::Encode { .. } => true,
-        VideoSpec::Smart(smart) => smart.seams.encoded() > 0,
-        VideoSpec::Copy | VideoSpec::None => false,
-    });
+    let encodes = encodes(jobs);
     let copies = files.iter().any(|file| matches!(file.video, VideoSpec::Copy | VideoSpec::Smart(_)));
     let sounds = files.iter().any(|file| file.sound != crate::media::SoundSpec::None);
     let shows_images = work.edit.images.is_some() && outputs.iter().any(|output| output.is_wanted);
@@ -158,6 +163,28 @@ fn options(work: &Work<'_>, jobs: &[Job], outputs: &[Output], source: &Streams, 
         actions: if decodes && !watches && !keyframes_only { actions(work, outputs, encodes) } else { None },
         packets: video.into_iter().chain(sound).collect(),
     }
+}
+
+fn encodes(jobs: &[Job]) -> bool {
+    jobs.iter().flat_map(|job| &job.files).any(|file| match &file.video {
+        VideoSpec::Encode { .. } => true,
+        VideoSpec::Smart(smart) => smart.seams.encoded() > 0,
+        VideoSpec::Copy | VideoSpec::None => false,
+    })
+}
+
+/// Has the GPU decode the video, where that is wanted and worth it.
+fn choose_decoder(work: &Work<'_>, media: &mut Media, options: &PassOptions, only_flow: Option<Cost>) -> bool {
+    if options.frames.is_none() || work.video.is_none() {
+        return false;
+    }
+    let decoded =
+        options.actions.as_ref().map(|actions| actions.iter().filter(|action| **action != Action::Skip).count());
+    let frames = decoded.unwrap_or(work.packets.len()) as u64;
+    let hardware = work.processors.for_decode(media, Decode { pixels: work.pixels(), frames, only_flow });
+    let is_chosen = hardware.is_some();
+    media.decode_on(hardware);
+    is_chosen
 }
 
 fn actions(work: &Work<'_>, outputs: &[Output], encodes: bool) -> Option<Vec<Action>> {

@@ -13,7 +13,7 @@ use crate::media::{DecodeOptions, Event, Media, MediaError, PacketInfo, PassOpti
 use crate::mill::worker::{Made, Outlet};
 use crate::sample::Failure;
 use crate::subsample::clips::Frames;
-use crate::subsample::{ClipSource, Edit, Passes, Picture, Recipe, Subsampler};
+use crate::subsample::{ClipSource, Decode, Edit, Passes, Picture, Processors, Recipe, Subsampler};
 
 /// A sample on its way.
 pub struct Work<'a> {
@@ -27,6 +27,7 @@ pub struct Work<'a> {
     pub frames: Frames,
     pub edit: Edit,
     pub groups: Wish,
+    pub processors: &'a Processors,
 }
 
 /// Makes the sample's outputs.
@@ -35,20 +36,27 @@ pub fn run(
     subsamplers: &[Box<dyn Subsampler>],
     mut media: Media,
     meta: &Map<String, Value>,
-    outlet: &Outlet<'_>,
+    (outlet, processors): (&Outlet<'_>, &Processors),
 ) -> Result<Vec<Made>, Failure> {
     let mut meta = meta.clone();
     for subsampler in subsamplers {
         subsampler.probe(&mut media, &mut meta)?;
     }
-    let work = Work::new(recipe, subsamplers, &mut media)?;
+    let work = Work::new(recipe, subsamplers, &mut media, processors)?;
     let mut seen = None;
     let mut ready = Ready::default();
     if work.passes.watches_first {
+        let (pixels, frames) = (work.pixels(), work.packets.len() as u64);
+        let hardware = processors.for_decode(&media, Decode { pixels, frames, only_flow: None });
+        let nvdec = hardware.is_some();
+        media.decode_on(hardware);
         let watching = match work.passes.cuts_at_once {
             true => once::run(&work, &mut media, outlet, &mut ready)?,
             false => work.watch_alone(&mut media)?,
         };
+        if nvdec {
+            processors.decoded(&media)?;
+        }
         meta.extend(seen.insert(watching).finish()?);
     }
     let mut outputs = work.outputs(&media, &meta, seen.as_ref())?;
@@ -72,7 +80,12 @@ pub fn run(
 }
 
 impl<'a> Work<'a> {
-    pub fn new(recipe: &'a Recipe, subsamplers: &'a [Box<dyn Subsampler>], media: &mut Media) -> Result<Self, Failure> {
+    pub fn new(
+        recipe: &'a Recipe,
+        subsamplers: &'a [Box<dyn Subsampler>],
+        media: &mut Media,
+        processors: &'a Processors,
+    ) -> Result<Self, Failure> {
         let passes = Passes::of(recipe);
         let video = media.video().ok();
         let shows = passes.watches || passes.images || passes.flow;
@@ -89,7 +102,7 @@ impl<'a> Work<'a> {
             subsampler.edit(picture, &mut edit)?;
         }
         let (packets, frames) = (Vec::new(), Frames::default());
-        let mut work = Self { recipe, subsamplers, passes, video, packets, frames, edit, groups: None };
+        let mut work = Self { recipe, subsamplers, passes, video, packets, frames, edit, groups: None, processors };
         if work.wants_index() {
             work.index(media)?;
         }
@@ -101,6 +114,11 @@ impl<'a> Work<'a> {
         let chooses = self.edit.images.is_some() || self.edit.fps.is_some();
         let shows_all = self.passes.watches && !self.passes.watches_first;
         self.passes.clips || self.passes.flow || (chooses && !shows_all)
+    }
+
+    /// Of a frame, as the container says.
+    pub fn pixels(&self) -> u64 {
+        self.video.as_ref().map_or(0, |video| u64::from(video.width) * u64::from(video.height))
     }
 
     /// Whether the packets' times tell frames apart: there are any, and the clock is not set back.

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use super::Profile;
 use libc::c_long;
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
@@ -122,16 +123,17 @@ const UNKNOWN: &[c_long] = &[libc::SYS_clone3, libc::SYS_openat2];
 const X32: c_long = 0x4000_0000;
 
 /// Puts the filters on all threads; false where this kernel or architecture has none.
-pub(super) fn install() -> bool {
-    programs().is_some_and(|programs| programs.iter().all(|one| seccompiler::apply_filter_all_threads(one).is_ok()))
+pub(super) fn install(profile: Profile) -> bool {
+    programs(profile)
+        .is_some_and(|programs| programs.iter().all(|one| seccompiler::apply_filter_all_threads(one).is_ok()))
 }
 
-fn programs() -> Option<[BpfProgram; 2]> {
+fn programs(profile: Profile) -> Option<[BpfProgram; 2]> {
     let mut refused = BTreeMap::new();
     for call in REFUSED.iter().chain(OLD_FORMS) {
         refused.insert(*call, Vec::new());
     }
-    for (call, rules) in conditional()? {
+    for (call, rules) in conditional(profile)? {
         refused.insert(call, rules);
     }
     let unknown = UNKNOWN.iter().map(|call| (*call, Vec::new())).collect();
@@ -149,7 +151,7 @@ fn compile(mut rules: BTreeMap<i64, Vec<SeccompRule>>, errno: i32) -> Option<Bpf
 }
 
 /// Refused with some arguments.
-fn conditional() -> Option<Vec<(i64, Vec<SeccompRule>)>> {
+fn conditional(profile: Profile) -> Option<Vec<(i64, Vec<SeccompRule>)>> {
     use SeccompCmpOp::{MaskedEq, Ne};
     let own = u64::from(std::process::id());
     let thread = libc::CLONE_THREAD as u64;
@@ -161,17 +163,22 @@ fn conditional() -> Option<Vec<(i64, Vec<SeccompRule>)>> {
         (libc::SYS_tgkill, vec![when(0, Ne, own)?]),
         // Reading limits, but not setting them.
         (libc::SYS_prlimit64, vec![pointer(2)?]),
-        (libc::SYS_openat, writing(2)?),
+        (libc::SYS_openat, writing(profile, 2)?),
     ];
     #[cfg(target_arch = "x86_64")]
-    rules.push((libc::SYS_open, writing(1)?));
+    rules.push((libc::SYS_open, writing(profile, 1)?));
     Some(rules)
 }
 
-/// Flags in argument `at` that open for writing, or make a file.
-fn writing(at: u8) -> Option<Vec<SeccompRule>> {
-    let flags = [libc::O_WRONLY, libc::O_RDWR, libc::O_CREAT, libc::O_TRUNC];
-    flags.into_iter().map(|flag| when(at, SeccompCmpOp::MaskedEq(flag as u64), flag as u64)).collect()
+/// Flags in argument `at` that open for writing, or make a file. A GPU's driver opens its devices for reading and writing;
+/// a filter cannot see which file it is, and that is Landlock's to look at.
+fn writing(profile: Profile, at: u8) -> Option<Vec<SeccompRule>> {
+    let flags: &[i32] = match profile {
+        Profile::Cpu => &[libc::O_WRONLY, libc::O_RDWR, libc::O_CREAT, libc::O_TRUNC],
+        Profile::Gpu => &[libc::O_WRONLY, libc::O_CREAT, libc::O_TRUNC],
+    };
+    let flags = flags.iter().copied();
+    flags.map(|flag| when(at, SeccompCmpOp::MaskedEq(flag as u64), flag as u64)).collect()
 }
 
 fn when(at: u8, op: SeccompCmpOp, value: u64) -> Option<SeccompRule> {
@@ -189,6 +196,7 @@ fn pointer(at: u8) -> Option<SeccompRule> {
 mod tests {
     #[test]
     fn the_filters_compile() {
-        assert!(super::programs().is_some());
+        assert!(super::programs(super::Profile::Cpu).is_some());
+        assert!(super::programs(super::Profile::Gpu).is_some());
     }
 }
