@@ -7,7 +7,7 @@
 //! ```text
 //! cli ──► job ──► source ──► fetch ──► mill ──► sink ──► ledger
 //!          │                             │
-//!       cluster, audit, telemetry     (worker) ──► subsample ──► media, flow
+//!       cluster, audit, telemetry     (worker) ──► subsample ──► media, flow, hdf5
 //!
 //! below all of them: config (typed settings), the settings of subsample, sample (the words they share)
 //! ```
@@ -29,6 +29,7 @@
 //! | `mill` | one sample in, its outputs out: the rank's pool of confined workers, and the worker's side | shared file system, network |
 //! | `media` | all FFmpeg: open, probe, index, decode, filter, encode, mux | policy |
 //! | [`flow`] | dense optical flow on the CPU: planes of luma in, displacements out | FFmpeg, I/O |
+//! | [`hdf5`] | the parts of HDF5 that are written, and read back | where the bytes go |
 //!
 //! `mill` and `media` are behind the feature `media`, on by default; the rank's program never calls `media`.
 
@@ -39,6 +40,7 @@ pub mod config;
 pub mod error;
 pub mod fetch;
 pub mod flow;
+pub mod hdf5;
 pub mod job;
 pub mod ledger;
 #[cfg(feature = "media")]
