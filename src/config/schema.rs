@@ -43,7 +43,7 @@ pub struct Job {
     pub output_folder: PathBuf,
     /// Format of the tables; where it is not given, the names in `url_list` tell (`.parquet`, `.tsv`, `.txt`, `.tar`).
     pub input_format: InputFormat,
-    /// Format of the shards. video2dataset's default is `files`, which this version does not write.
+    /// Format of the shards: `webdataset` (tars) or `hdf5`. video2dataset's default is `files`, which this version does not write.
     pub output_format: OutputFormat,
     /// Modality to member extension, e.g. `{video: mp4, audio: m4a}` or `{optical_flow: npy}`; `{}`: metadata only.
     pub encode_formats: BTreeMap<String, String>,
@@ -109,7 +109,20 @@ pub enum InputFormat {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OutputFormat {
+    /// `00000.tar`.
     Webdataset,
+    /// `00000.h5`: a group for each sample.
+    Hdf5,
+}
+
+impl OutputFormat {
+    /// The extension of a shard's file of samples; `None`: the format has no such file.
+    pub fn suffix(self) -> Option<&'static str> {
+        match self {
+            OutputFormat::Webdataset => Some("tar"),
+            OutputFormat::Hdf5 => Some("h5"),
+        }
+    }
 }
 
 /// What to do with an output folder that holds shards already.

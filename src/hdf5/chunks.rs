@@ -20,7 +20,9 @@ pub struct Chunks {
     shape: Vec<u64>,
     /// Of a chunk; its first side is in slices.
     chunk: Vec<u64>,
+    /// Whole ones so far, and bytes of the one that is not.
     slices: u64,
+    within: u64,
     pending: Vec<u8>,
     shuffled: Vec<u8>,
     packed: Vec<u8>,
@@ -70,6 +72,7 @@ impl Chunks {
             shape: shape.to_vec(),
             chunk,
             slices: 0,
+            within: 0,
             pending: Vec::new(),
             shuffled: Vec::new(),
             packed: Vec::new(),
@@ -82,18 +85,24 @@ impl Chunks {
         product(&self.chunk, self.of).map_or(0, |bytes| bytes as usize)
     }
 
-    /// Appends one slice.
-    pub fn push<T: Target>(&mut self, writer: &mut Writer, target: &mut T, slice: &[u8]) -> Result<(), T::Error> {
-        self.slices += 1;
+    /// Appends bytes of slices in their order, cut anywhere. What comes of a slice that stays incomplete is lost.
+    pub fn push<T: Target>(&mut self, writer: &mut Writer, target: &mut T, bytes: &[u8]) -> Result<(), T::Error> {
         let full = self.chunk_bytes().max(1);
-        let whole = self.chunk.first() == Some(&1);
-        let mut rest = slice;
+        let slice = product(&self.shape, self.of).unwrap_or(1).max(1);
+        let mut rest = bytes;
         while !rest.is_empty() {
-            let (now, later) = rest.split_at(rest.len().min(full - self.pending.len()));
+            let left_in_slice = usize::try_from(slice - self.within).unwrap_or(usize::MAX);
+            let (now, later) = rest.split_at(rest.len().min(full - self.pending.len()).min(left_in_slice));
             self.pending.extend(now);
+            self.within += now.len() as u64;
             rest = later;
-            // A chunk of several slices is full; one of a part of a slice ends with the slice.
-            if self.pending.len() == full || (whole && rest.is_empty()) {
+            let ends_slice = self.within == slice;
+            if ends_slice {
+                self.within = 0;
+                self.slices += 1;
+            }
+            // A chunk of several slices is full; one that is a part of a slice ends with it.
+            if self.pending.len() == full || (ends_slice && self.chunk.first() == Some(&1)) {
                 self.write(writer, target)?;
             }
         }
