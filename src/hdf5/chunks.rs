@@ -81,6 +81,25 @@ impl Chunks {
         })
     }
 
+    /// Bytes that so many slices take with their index, at most: nothing becomes larger by compression.
+    pub fn most_bytes(&self, slices: u64) -> u64 {
+        let per_slice = self.chunks_per_slice();
+        let per_chunk = self.chunk.first().copied().unwrap_or(1).max(1);
+        let chunks = slices.div_ceil(per_chunk).saturating_mul(per_slice);
+        let nodes = (chunks / CHUNK_NODE).saturating_add(8);
+        let index = nodes.saturating_mul(self.node_bytes() as u64);
+        chunks.saturating_mul(self.chunk_bytes() as u64 + 8).saturating_add(index).saturating_add(4096)
+    }
+
+    fn chunks_per_slice(&self) -> u64 {
+        self.shape.first().zip(self.chunk.get(1)).map_or(1, |(rows, chunk)| rows.div_ceil(*chunk))
+    }
+
+    fn node_bytes(&self) -> usize {
+        let most = 2 * CHUNK_NODE as usize;
+        24 + most * 8 + (most + 1) * (8 + 8 * (self.chunk.len() + 1))
+    }
+
     fn chunk_bytes(&self) -> usize {
         product(&self.chunk, self.of).map_or(0, |bytes| bytes as usize)
     }
@@ -150,7 +169,7 @@ impl Chunks {
 
     /// Where a chunk begins: its first elements' indices, and 0 within an element.
     fn place(&self, n: usize) -> Vec<u64> {
-        let per_slice = self.shape.first().zip(self.chunk.get(1)).map_or(1, |(rows, chunk)| rows.div_ceil(*chunk));
+        let per_slice = self.chunks_per_slice();
         let (slice, part) = (n as u64 / per_slice, n as u64 % per_slice);
         let mut place = vec![0; self.chunk.len() + 1];
         let sides = [slice, part].into_iter().zip(&self.chunk).map(|(at, side)| at * side);
@@ -179,7 +198,7 @@ impl Chunks {
     /// Levels of nodes over the chunks until one is left: its address.
     fn tree<T: Target>(&self, writer: &mut Writer, target: &mut T) -> Result<u64, T::Error> {
         let most = 2 * CHUNK_NODE as usize;
-        let size = 24 + most * 8 + (most + 1) * (8 + 8 * (self.chunk.len() + 1));
+        let size = self.node_bytes();
         // Each with the number of the first chunk below it.
         let mut below: Vec<(u64, usize)> = self.index.iter().map(|piece| piece.at).zip(0..).collect();
         let mut level = 0u8;

@@ -13,6 +13,7 @@ mod sample;
 mod shard;
 mod sidecar;
 pub mod stats;
+pub mod stored;
 mod tar;
 
 pub use error::SinkError;

@@ -2,12 +2,12 @@
 
 use serde_json::{Map, Value, json};
 
+use super::member::FlowMember;
 use super::motion::Motion;
-use super::npy::{HEADER_BYTES, header};
-use super::{FlowPlan, Gray, Ticks, gray};
+use super::{Dtype, FlowPlan, Gray, Ticks, gray};
 use crate::flow::{Farneback, FlowError, Luma};
 use crate::media::{DecodedFrame, Shrinker, SmallFormat};
-use crate::mill::worker::{Outlet, Room, Stored};
+use crate::mill::worker::{Outlet, Stored};
 use crate::sample::{Failure, FailureClass};
 
 /// Pixels of a small picture, at most: flow takes a hundred bytes for each.
@@ -35,9 +35,8 @@ struct Running {
     width: usize,
     height: usize,
     luma: Vec<u8>,
-    bytes: Vec<u8>,
-    /// Where the member is written, and how much of it is.
-    room: Option<(Room, u64)>,
+    /// Where flows are written down.
+    member: Option<FlowMember>,
 }
 
 impl Lane {
@@ -85,16 +84,14 @@ impl Lane {
             ("optical_flow_downsample_size", json!(self.plan.side)),
             ("optical_flow_dtype", json!(self.plan.dtype.name())),
         ];
-        let fields = fields.map(|(name, value)| (name.to_owned(), value)).into_iter().collect();
-        let Some(Running { width, height, room: Some((room, written)), .. }) = self.running else {
-            return Ok((fields, None));
-        };
-        if flows == 0 {
-            outlet.close(room, 0);
-            return Ok((fields, None));
+        let mut fields: Map<String, Value> = fields.map(|(name, value)| (name.to_owned(), value)).into_iter().collect();
+        let member = self.running.and_then(|running| running.member);
+        if self.plan.dtype == Dtype::Int8 {
+            let scales = member.as_ref().map(FlowMember::scales).filter(|scales| !scales.is_empty());
+            fields.insert("optical_flow_scales".into(), json!(scales));
         }
-        outlet.fill(&room, 0, &header(self.plan.dtype, [flows as u64, height as u64, width as u64, 2]))?;
-        Ok((fields, Some(outlet.close(room, written))))
+        let stored = member.map(|member| member.finish(&self.times, outlet)).transpose()?;
+        Ok((fields, stored.flatten()))
     }
 
     /// Frames that were taken.
@@ -123,14 +120,9 @@ impl Running {
             _ => (stored_width as usize, stored_height as usize),
         };
         let farneback = Farneback::new(&plan.params, width, height, None).map_err(failed)?;
-        let room = if plan.stores {
-            let flow = (width * height) as u64 * 2 * plan.dtype.bytes();
-            let len = most.saturating_sub(1).saturating_mul(flow).saturating_add(HEADER_BYTES as u64);
-            Some((outlet.reserve(len)?, HEADER_BYTES as u64))
-        } else {
-            None
-        };
-        Ok(Self { shrinker, farneback, width, height, luma: Vec::new(), bytes: Vec::new(), room })
+        let most_flows = most.saturating_sub(1);
+        let member = plan.stores.then(|| FlowMember::new(plan, (width, height), most_flows, outlet)).transpose()?;
+        Ok(Self { shrinker, farneback, width, height, luma: Vec::new(), member })
     }
 
     fn push(
@@ -147,12 +139,7 @@ impl Running {
         let luma = Luma::new(&self.luma, self.width, self.height, self.width).map_err(failed)?;
         let Some(flow) = self.farneback.push(luma).map_err(failed)? else { return Ok(()) };
         motion.add(flow);
-        if let Some((room, written)) = &mut self.room {
-            plan.dtype.write(flow, &mut self.bytes);
-            outlet.fill(room, *written, &self.bytes)?;
-            *written += self.bytes.len() as u64;
-        }
-        Ok(())
+        self.member.as_mut().map_or(Ok(()), |member| member.add(flow, outlet))
     }
 }
 

@@ -13,6 +13,7 @@ impl Dtype {
         match self {
             Dtype::Fp16 => 2,
             Dtype::Fp32 => 4,
+            Dtype::Int8 => 1,
         }
     }
 
@@ -21,6 +22,7 @@ impl Dtype {
         match self {
             Dtype::Fp16 => "fp16",
             Dtype::Fp32 => "fp32",
+            Dtype::Int8 => "int8",
         }
     }
 
@@ -28,17 +30,36 @@ impl Dtype {
         match self {
             Dtype::Fp16 => "<f2",
             Dtype::Fp32 => "<f4",
+            Dtype::Int8 => "|i1",
         }
     }
 
-    /// Replaces `out` by the stored form of `values`, which are finite.
-    pub fn write(self, values: &[f32], out: &mut Vec<u8>) {
+    /// Replaces `out` by the stored form of `values`, which are finite. Of `int8`, what its steps are to be multiplied by.
+    pub fn write(self, values: &[f32], out: &mut Vec<u8>) -> Option<f32> {
         out.clear();
         match self {
             Dtype::Fp16 => out.extend(values.iter().flat_map(|value| half(*value).to_le_bytes())),
             Dtype::Fp32 => out.extend(values.iter().flat_map(|value| value.to_le_bytes())),
+            Dtype::Int8 => return Some(steps(values, out)),
         }
+        None
     }
+}
+
+/// The largest magnitude becomes 127 steps: each value is off by half a step at most. Where all are 0, so is the step.
+fn steps(values: &[f32], out: &mut Vec<u8>) -> f32 {
+    let largest = values.iter().fold(0.0f32, |largest, value| largest.max(value.abs()));
+    if largest == 0.0 {
+        out.resize(values.len(), 0);
+        return 0.0;
+    }
+    // Smaller ones have too few digits to divide by.
+    let scale = (largest / 127.0).max(f32::MIN_POSITIVE);
+    // A number that is none would become 0.
+    out.extend(
+        values.iter().map(|value| ((value / scale).round_ties_even().clamp(-127.0, 127.0) as i8).cast_unsigned()),
+    );
+    scale
 }
 
 /// The header of an array of `shape` in C order.
@@ -81,5 +102,23 @@ mod tests {
         assert_eq!(out, [0x00, 0x3c, 0x00, 0xc0, 0xff, 0x7b, 0xff, 0xfb, 0x00, 0x3c]);
         Dtype::Fp32.write(&[1.0], &mut out);
         assert_eq!(out, [0, 0, 0x80, 0x3f]);
+    }
+
+    #[test]
+    fn steps_are_off_by_half_a_step_at_most() {
+        let mut out = Vec::new();
+        let spread = |largest: f32| (-1000..=1000).map(move |n| largest * (n as f32 / 1000.0).powi(3));
+        for largest in [1e-42, 1e-30, 0.003, 1.0, 37.5, 65504.0, f32::MAX] {
+            let values: Vec<f32> = spread(largest).collect();
+            let scale = Dtype::Int8.write(&values, &mut out).unwrap();
+            assert!(scale.is_finite() && scale > 0.0);
+            for (value, step) in values.iter().zip(&out) {
+                let back = f64::from(step.cast_signed()) * f64::from(scale);
+                assert!((back - f64::from(*value)).abs() <= f64::from(scale) * 0.50001, "{value} became {back}");
+            }
+        }
+        assert_eq!((Dtype::Int8.write(&[0.0, -0.0], &mut out), &out[..]), (Some(0.0), &[0, 0][..]));
+        let scale = Dtype::Int8.write(&[f32::NAN, 2.54], &mut out).unwrap();
+        assert_eq!((scale, &out[..]), (2.54 / 127.0, &[0, 127][..]));
     }
 }
