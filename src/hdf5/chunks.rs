@@ -1,16 +1,12 @@
 //! A compressed array that grows along its first axis, and the index of its chunks.
 
-use flate2::{Compress, Compression, FlushCompress, Status};
-
 use super::encode::{self, Attribute, Layout, Type};
+use super::pack::{LEVEL, Packer};
 use super::writer::{Target, Writer};
 use super::{CHUNK_NODE, NOWHERE};
 
 /// Bytes of a chunk before compression, about: readers take whole chunks, and keep 1 MiB of them by default.
 const CHUNK: u64 = 256 << 10;
-
-/// zlib's level. Numbers with noise in them gain little from higher ones, which take several times as long.
-const LEVEL: u32 = 1;
 
 /// Compresses slices of an array, a chunk at a time. Memory: a chunk, twice, and 16 bytes for each chunk that was written.
 #[derive(Debug)]
@@ -26,7 +22,7 @@ pub struct Chunks {
     pending: Vec<u8>,
     shuffled: Vec<u8>,
     packed: Vec<u8>,
-    zlib: Zlib,
+    packer: Packer,
     index: Vec<Piece>,
 }
 
@@ -37,14 +33,6 @@ struct Piece {
     bytes: u32,
     /// Of the filters, those that were left out.
     skipped: u32,
-}
-
-struct Zlib(Compress);
-
-impl std::fmt::Debug for Zlib {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Zlib")
-    }
 }
 
 impl Chunks {
@@ -76,7 +64,7 @@ impl Chunks {
             pending: Vec::new(),
             shuffled: Vec::new(),
             packed: Vec::new(),
-            zlib: Zlib(Compress::new(Compression::new(LEVEL), true)),
+            packer: Packer::default(),
             index: Vec::new(),
         })
     }
@@ -138,7 +126,7 @@ impl Chunks {
         } else {
             &self.pending
         };
-        let packs = self.zlib.pack(plain, &mut self.packed);
+        let packs = self.packer.pack(plain, self.of.bytes as usize, &mut self.packed);
         let (bytes, skipped) = if packs { (&self.packed, 0) } else { (plain, 1 << u32::from(shuffles)) };
         let at = writer.append(target, bytes)?;
         self.index.push(Piece { at, bytes: bytes.len() as u32, skipped });
@@ -231,30 +219,22 @@ impl Chunks {
     }
 }
 
-impl Zlib {
-    /// False where the bytes do not become fewer.
-    fn pack(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> bool {
-        out.clear();
-        // One byte less than they are: what does not fit into that is not worth it.
-        out.reserve_exact(bytes.len());
-        self.0.reset();
-        let room = bytes.len().saturating_sub(1);
-        out.resize(room, 0);
-        let done = self.0.compress(bytes, out, FlushCompress::Finish);
-        out.truncate(usize::try_from(self.0.total_out()).unwrap_or(room));
-        matches!(done, Ok(Status::StreamEnd))
+/// First bytes of all elements, then second ones, and so on: alike bytes lie together.
+fn shuffle(bytes: &[u8], size: usize, out: &mut Vec<u8>) {
+    out.resize(bytes.len(), 0);
+    let count = (bytes.len() / size.max(1)).max(1);
+    for (at, plane) in out.chunks_exact_mut(count).enumerate() {
+        match size {
+            2 => pick(bytes.as_chunks::<2>().0, at, plane),
+            4 => pick(bytes.as_chunks::<4>().0, at, plane),
+            _ => pick(bytes.as_chunks::<8>().0, at, plane),
+        }
     }
 }
 
-/// First bytes of all elements, then second ones, and so on: alike bytes lie together.
-fn shuffle(bytes: &[u8], size: usize, out: &mut Vec<u8>) {
-    out.clear();
-    out.reserve(bytes.len());
-    match size {
-        2 => (0..2).for_each(|at| out.extend(bytes.as_chunks::<2>().0.iter().filter_map(|one| one.get(at)))),
-        4 => (0..4).for_each(|at| out.extend(bytes.as_chunks::<4>().0.iter().filter_map(|one| one.get(at)))),
-        _ => (0..size).for_each(|at| out.extend(bytes.iter().skip(at).step_by(size))),
-    }
+fn pick<const N: usize>(elements: &[[u8; N]], at: usize, plane: &mut [u8]) {
+    let at = at.min(N - 1);
+    plane.iter_mut().zip(elements).for_each(|(to, element)| *to = element[at]);
 }
 
 /// Bytes of an array; `None` where they are too many to count.

@@ -11,6 +11,7 @@
 //! encode   object headers and their messages
 //! chunks   a compressed array that grows along its first axis
 //! writer   where things lie; datasets; the superblock
+//! pack     how its chunks are compressed
 //! groups   the index of each group's names
 //! reader   what lies in a file that was written here
 //! ```
@@ -18,6 +19,7 @@
 mod chunks;
 mod encode;
 mod groups;
+mod pack;
 mod reader;
 #[cfg(test)]
 mod tests;
