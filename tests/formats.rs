@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use common::job::{Job, assert_same, clipmill, stats, verify};
 use common::site::Site;
 
-const FORMATS: [&str; 1] = ["hdf5"];
+/// Format and extension.
+const FORMATS: [(&str, &str); 2] = [("hdf5", "h5"), ("tfrecord", "tfrecord")];
 
 /// One shard of 40 rows whose files trickle in at 200 kB/s each.
 fn slow_job(site: &Site, format: &str) -> Job {
@@ -27,7 +28,7 @@ fn wait_until(what: &str, mut ready: impl FnMut() -> bool) {
 #[test]
 fn a_killed_rank_goes_on_inside_the_shard() {
     let site = Site::start(40, 40_000);
-    for format in FORMATS {
+    for (format, _) in FORMATS {
         let want = slow_job(&site, format);
         want.run().expect(0);
         let job = slow_job(&site, format)
@@ -52,31 +53,55 @@ fn a_killed_rank_goes_on_inside_the_shard() {
     }
 }
 
-/// The last step of a shard is cut off: what was fetched is not fetched again.
+/// What was whole when its last step was cut off is not fetched again.
 #[test]
-fn a_shard_that_cannot_be_made_is_made_of_what_was_fetched() {
+fn a_shard_whose_last_step_fails_is_made_of_what_was_fetched() {
     let site = Site::start(40, 3_000);
-    for format in FORMATS {
-        let job = slow_job(&site, format).option("distribution.heartbeat=0.1").option("distribution.lease_ttl=1");
-        // A folder stands where the shard's file is to go.
-        let wall = job.output().join(format!("00000.{}", if format == "hdf5" { "h5" } else { format }));
-        fs::create_dir_all(wall.join("in the way")).unwrap();
+    for (format, extension) in FORMATS {
+        let want = slow_job(&site, format);
+        want.run().expect(0);
+        let job = slow_job(&site, format);
+        let folder = job.output().join("_clipmill/partial");
         let log = site.folder.path().join("access.log");
         let requests = || fs::read_to_string(&log).unwrap_or_default().lines().count();
-        let _ = job.run();
-        assert!(!job.output().join("00000_stats.json").exists(), "{format}");
-        fs::remove_dir_all(&wall).unwrap();
+        let mut child = job.spawn();
+        // Stopped as soon as the file of the last step is there, whole or not.
+        let made = || {
+            fs::read_dir(&folder)
+                .into_iter()
+                .flatten()
+                .filter_map(Result::ok)
+                .any(|entry| entry.file_name().to_string_lossy().ends_with(extension))
+        };
+        wait_until("the last step", || made() || child.try_wait().unwrap().is_some());
+        child.kill().unwrap();
+        child.wait().unwrap();
         let before = requests();
         job.run().expect(0);
+        assert_eq!(requests(), before, "{format}: nothing is fetched again");
+        assert_same(&want.snapshot(), &job.snapshot());
         verify(&job.output());
-        assert!(requests() >= before);
     }
+}
+
+#[test]
+fn a_dummy_keeps_the_counts() {
+    let site = Site::start(40, 3_000);
+    let job = slow_job(&site, "dummy");
+    job.run().expect(0);
+    let mut names: Vec<_> = fs::read_dir(job.output()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["00000_stats.json", "_clipmill"]);
+    let stats = stats(&job.output(), "00000");
+    assert_eq!((&stats["count"], &stats["successes"]), (&40.into(), &40.into()));
+    verify(&job.output());
+    job.run().expect(0);
 }
 
 #[test]
 fn damage_is_found() {
     let site = Site::start(40, 3_000);
-    for format in FORMATS {
+    for (format, _) in FORMATS {
         let job = slow_job(&site, format);
         job.run().expect(0);
         for (name, bytes) in job.snapshot() {

@@ -86,7 +86,8 @@ async fn look(pool: &Pool, job: Job) -> Looked {
 
 /// The file that holds a shard's samples.
 fn samples_of(output: &Path, shard: &str) -> String {
-    let names = [OutputFormat::Webdataset, OutputFormat::Hdf5].into_iter().filter_map(OutputFormat::suffix);
+    let formats = [OutputFormat::Webdataset].into_iter().chain(OutputFormat::RENDERED);
+    let names = formats.filter_map(OutputFormat::suffix);
     let mut names = names.map(|suffix| format!("{shard}.{suffix}"));
     names.find(|name| output.join(name).is_file()).unwrap_or_else(|| format!("{shard}.tar"))
 }

@@ -43,7 +43,7 @@ pub struct Job {
     pub output_folder: PathBuf,
     /// Format of the tables; where it is not given, the names in `url_list` tell (`.parquet`, `.tsv`, `.txt`, `.tar`).
     pub input_format: InputFormat,
-    /// Format of the shards: `webdataset` (tars) or `hdf5`. video2dataset's default is `files`, which this version does not write.
+    /// Format of the shards: `webdataset` (tars), `hdf5`, `tfrecord`, or `dummy` (nothing but the counts). video2dataset's default is `files`, which this version does not write.
     pub output_format: OutputFormat,
     /// Modality to member extension, e.g. `{video: mp4, audio: m4a}` or `{optical_flow: npy}`; `{}`: metadata only.
     pub encode_formats: BTreeMap<String, String>,
@@ -113,14 +113,23 @@ pub enum OutputFormat {
     Webdataset,
     /// `00000.h5`: a group for each sample.
     Hdf5,
+    /// `00000.tfrecord`: a `tf.train.Example` for each sample.
+    Tfrecord,
+    /// No samples: the counts alone.
+    Dummy,
 }
 
 impl OutputFormat {
+    /// Those that are files of their own, and made of the tar.
+    pub const RENDERED: [Self; 2] = [OutputFormat::Hdf5, OutputFormat::Tfrecord];
+
     /// The extension of a shard's file of samples; `None`: the format has no such file.
     pub fn suffix(self) -> Option<&'static str> {
         match self {
             OutputFormat::Webdataset => Some("tar"),
             OutputFormat::Hdf5 => Some("h5"),
+            OutputFormat::Tfrecord => Some("tfrecord"),
+            OutputFormat::Dummy => None,
         }
     }
 }

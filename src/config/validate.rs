@@ -277,7 +277,7 @@ fn tars(job: &Job, found: &mut Found) {
 
 /// What only tars can do: be read back.
 fn read_back(job: &Job, found: &mut Found) {
-    let suffixes = [OutputFormat::Hdf5].into_iter().filter_map(OutputFormat::suffix);
+    let suffixes = OutputFormat::RENDERED.into_iter().filter_map(OutputFormat::suffix);
     for suffix in suffixes {
         for (n, path) in job.url_list.iter().enumerate() {
             if path.to_ascii_lowercase().ends_with(&format!(".{suffix}")) {

@@ -15,6 +15,7 @@ mod sidecar;
 pub mod stats;
 pub mod stored;
 mod tar;
+mod tfrecord;
 
 pub use error::SinkError;
 pub use json::pretty_ascii;

@@ -124,7 +124,7 @@ impl<'a> ShardWriter<'a> {
 
     /// Whether [`ShardWriter::finish`] makes another format of the tar.
     pub fn is_rendered(&self) -> bool {
-        self.context.format != OutputFormat::Webdataset
+        OutputFormat::RENDERED.contains(&self.context.format)
     }
 
     pub fn counts(&self) -> &Counts {
@@ -141,7 +141,8 @@ impl<'a> ShardWriter<'a> {
         let begun = Instant::now();
         let mut bytes = finished.bytes_received;
         for mut output in finished.outputs {
-            if output.status == Status::Success || self.context.failed_samples {
+            let is_written = self.context.format != OutputFormat::Dummy;
+            if is_written && (output.status == Status::Success || self.context.failed_samples) {
                 write_members(&mut self.tar, &mut output).map_err(|source| write_error(self.lease, TAR, source))?;
             }
             let line = Line { row: finished.index, bytes, meta: output.meta };
@@ -178,6 +179,9 @@ impl<'a> ShardWriter<'a> {
     /// Closes the shard: its files are whole afterwards, if not yet on disk. Returns the commit record.
     pub fn finish(mut self) -> Result<Stats, SinkError> {
         let begun = Instant::now();
+        if self.context.format == OutputFormat::Dummy {
+            return Ok(self.stats([]));
+        }
         append_end(&mut self.tar).map_err(|source| write_error(self.lease, TAR, source))?;
         self.flush_tar()?;
         let sidecar = self.sidecar()?;
@@ -189,7 +193,7 @@ impl<'a> ShardWriter<'a> {
             }
         };
         self.seconds.finish = begun.elapsed().as_secs_f64();
-        Ok(self.stats(samples, sidecar))
+        Ok(self.stats([samples, (SIDECAR.to_owned(), sidecar)]))
     }
 
     fn flush_tar(&mut self) -> Result<(), SinkError> {
@@ -222,7 +226,7 @@ impl<'a> ShardWriter<'a> {
         Ok(FileRecord { bytes: out.written(), sha256: hex(&out.digest()) })
     }
 
-    fn stats(self, samples: (String, FileRecord), sidecar: FileRecord) -> Stats {
+    fn stats<const N: usize>(self, files: [(String, FileRecord); N]) -> Stats {
         let (start, clock) = self.started;
         Stats {
             counts: self.counts,
@@ -230,7 +234,7 @@ impl<'a> ShardWriter<'a> {
             start_time: unix_seconds(start),
             end_time: unix_seconds(SystemTime::now()),
             clipmill: Provenance {
-                record: self.lease.record([samples, (SIDECAR.to_owned(), sidecar)]),
+                record: self.lease.record(files),
                 clipmill_version: env!("CARGO_PKG_VERSION").into(),
                 config_hash: self.context.config_hash.clone(),
                 shard: self.lease.shard(),

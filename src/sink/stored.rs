@@ -46,6 +46,8 @@ impl Stored {
         let extension = path.extension().and_then(|extension| extension.to_str());
         let members = if extension == OutputFormat::Hdf5.suffix() {
             of_hdf5(&file).map_err(|error| error.to_string())
+        } else if extension == OutputFormat::Tfrecord.suffix() {
+            super::tfrecord::members(&file).map_err(|error| error.to_string())
         } else {
             of_tar(&file).map_err(|error| error.to_string())
         };

@@ -124,7 +124,7 @@ pub fn snapshot(output: &Path) -> BTreeMap<String, Vec<u8>> {
     for entry in fs::read_dir(output).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        if [".tar", ".parquet", ".h5"].iter().any(|extension| name.ends_with(extension)) {
+        if [".tar", ".parquet", ".h5", ".tfrecord"].iter().any(|extension| name.ends_with(extension)) {
             files.insert(name, fs::read(path).unwrap());
         }
     }

@@ -117,7 +117,7 @@ fn words_that_do_not_exist() {
       |
     1 | job: {output_format: files}
       |                      ^^^^^
-      = help: available in this version: `webdataset`
+      = help: available in this version: `webdataset`, `hdf5`, `tfrecord`, `dummy`
     ");
     insta::assert_snapshot!(refused("job: {incremental_mode: retry-failed}", &[]), @r"
     job.yaml:1:25: job.incremental_mode: `retry-failed` is not available
@@ -134,6 +134,12 @@ fn words_that_do_not_exist() {
       = help: did you mean `webdataset`? available: `txt`, `csv`, `tsv`, `parquet`, `webdataset`
     ");
     insta::assert_snapshot!(refused_briefly("job: {input_format: [csv]}", &[]), @"job.yaml:1:21: job.input_format: expected one word, found a list");
+}
+
+#[test]
+fn what_cannot_be_read_back() {
+    insta::assert_snapshot!(refused_briefly("job: {url_list: [a/00000.h5, b.tfrecord]}", &[]), @"");
+    insta::assert_snapshot!(refused("job: {output_format: hdf5, incremental_mode: retry_failed}", &[]), @"");
 }
 
 #[test]

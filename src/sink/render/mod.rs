@@ -7,6 +7,7 @@
 mod hdf5;
 mod npy;
 mod output;
+mod tfrecord;
 
 use std::sync::{Arc, Mutex};
 
@@ -31,8 +32,9 @@ trait Render {
 pub fn render(lease: &Lease, format: OutputFormat) -> Result<Option<(String, FileRecord)>, SinkError> {
     let Some(suffix) = format.suffix() else { return Ok(None) };
     let renderer: Box<dyn Render> = match format {
-        OutputFormat::Webdataset => return Ok(None),
+        OutputFormat::Webdataset | OutputFormat::Dummy => return Ok(None),
         OutputFormat::Hdf5 => Box::new(hdf5::Hdf5::create(lease, suffix)?),
+        OutputFormat::Tfrecord => Box::new(tfrecord::Tfrecord::create(lease, suffix)?),
     };
     let record = each_sample(lease, lease.reopen(super::TAR)?, renderer)?;
     Ok(Some((suffix.to_owned(), record)))
