@@ -43,7 +43,7 @@ pub struct Job {
     pub output_folder: PathBuf,
     /// Format of the tables; where it is not given, the names in `url_list` tell (`.parquet`, `.tsv`, `.txt`, `.tar`).
     pub input_format: InputFormat,
-    /// Format of the shards: `webdataset` (tars), `hdf5`, `tfrecord`, or `dummy` (nothing but the counts). video2dataset's default is `files`, which this version does not write.
+    /// Format of the shards: `webdataset` is tars, `dummy` the counts alone. video2dataset's default, `files`, is not written.
     pub output_format: OutputFormat,
     /// Modality to member extension, e.g. `{video: mp4, audio: m4a}` or `{optical_flow: npy}`; `{}`: metadata only.
     pub encode_formats: BTreeMap<String, String>,

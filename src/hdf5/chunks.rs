@@ -49,8 +49,9 @@ impl Chunks {
             chunk.extend(shape);
         } else {
             let (rows, rest) = shape.split_first()?;
-            let row = slice / rows;
-            chunk.extend([1, (CHUNK / row).max(1)]);
+            // Parts of nearly one size: the last is filled up to that of the others.
+            let most = (CHUNK / (slice / rows)).max(1);
+            chunk.extend([1, rows.div_ceil(rows.div_ceil(most))]);
             chunk.extend(rest);
             // The format's sides have 32 bits; a chunk is held in memory.
             product(&chunk, of).filter(|bytes| *bytes <= 64 << 20)?;
@@ -224,17 +225,21 @@ fn shuffle(bytes: &[u8], size: usize, out: &mut Vec<u8>) {
     out.resize(bytes.len(), 0);
     let count = (bytes.len() / size.max(1)).max(1);
     for (at, plane) in out.chunks_exact_mut(count).enumerate() {
-        match size {
-            2 => pick(bytes.as_chunks::<2>().0, at, plane),
-            4 => pick(bytes.as_chunks::<4>().0, at, plane),
-            _ => pick(bytes.as_chunks::<8>().0, at, plane),
+        match (size, at) {
+            (2, 0) => pick::<2, 0>(bytes, plane),
+            (2, _) => pick::<2, 1>(bytes, plane),
+            (4, 0) => pick::<4, 0>(bytes, plane),
+            (4, 1) => pick::<4, 1>(bytes, plane),
+            (4, 2) => pick::<4, 2>(bytes, plane),
+            (4, _) => pick::<4, 3>(bytes, plane),
+            _ => plane.iter_mut().zip(bytes.iter().skip(at).step_by(size)).for_each(|(to, byte)| *to = *byte),
         }
     }
 }
 
-fn pick<const N: usize>(elements: &[[u8; N]], at: usize, plane: &mut [u8]) {
-    let at = at.min(N - 1);
-    plane.iter_mut().zip(elements).for_each(|(to, element)| *to = element[at]);
+/// With both numbers known, this is done for many at once.
+fn pick<const N: usize, const AT: usize>(bytes: &[u8], plane: &mut [u8]) {
+    plane.iter_mut().zip(bytes.as_chunks::<N>().0).for_each(|(to, element)| *to = element[AT]);
 }
 
 /// Bytes of an array; `None` where they are too many to count.

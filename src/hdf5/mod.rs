@@ -12,6 +12,7 @@
 //! chunks   a compressed array that grows along its first axis
 //! writer   where things lie; datasets; the superblock
 //! pack     how its chunks are compressed
+//! huffman  a block of codes for bytes, fast
 //! groups   the index of each group's names
 //! reader   what lies in a file that was written here
 //! ```
@@ -19,6 +20,7 @@
 mod chunks;
 mod encode;
 mod groups;
+mod huffman;
 mod pack;
 mod reader;
 #[cfg(test)]

@@ -1,24 +1,36 @@
 //! zlib streams, made fast of numbers that are noise in their low bytes.
 //!
-//! A flow's lowest bytes do not compress, and looking for what repeats in them takes most of a compressor's time. So each
-//! plane of bytes is looked at first: those that hold nearly 8 bits a byte are put into the stream as they are, which
-//! deflate has blocks for (<https://www.rfc-editor.org/rfc/rfc1951>, 3.2.4), and only the others are compressed.
+//! A flow's lowest bytes do not compress, and in its highest ones little repeats: looking for that takes most of a
+//! compressor's time. So each plane of bytes is looked at first, and put into the stream by the kind of block that fits
+//! (<https://www.rfc-editor.org/rfc/rfc1951>): as it is, with codes for its bytes, or with repeats, too.
 
 use std::ops::Range;
 
 use zlib_rs::{Deflate, DeflateConfig, DeflateFlush};
 
-/// zlib's level of what is compressed. Higher ones gain little and take several times as long.
+use super::huffman;
+
+/// zlib's level of what has repeats.
 pub(super) const LEVEL: u32 = 1;
 
-/// Bits a byte from which on a plane is stored as it is.
+/// Bits a byte from which on a plane is stored as it is, and below which repeats are looked for.
 const DENSE: f64 = 7.0;
+const CALM: f64 = 1.5;
 /// One byte of so many is looked at.
 const SAMPLE: usize = 7;
 /// Bytes of one stored block, at most.
 const STORED: usize = 0xffff;
+/// Bytes looked at that tell something.
+const ENOUGH: f64 = 2048.0;
 /// The last block: compressed, and empty.
 const END: [u8; 2] = [3, 0];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Dense,
+    Measured,
+    Calm,
+}
 
 pub(super) struct Packer {
     deflate: Deflate,
@@ -46,10 +58,12 @@ impl Packer {
         // Deflate, a window of 32 KiB, the fastest level.
         out.extend([0x78, 0x01]);
         let size = (bytes.len() / planes.max(1)).max(1);
-        for range in runs(bytes, size) {
-            let Some((part, is_dense)) = bytes.get(range.0).map(|part| (part, range.1)) else { return false };
-            if is_dense || !self.deflate(part, out) {
-                store(part, out);
+        for (range, kind) in runs(bytes, size) {
+            let Some(part) = bytes.get(range) else { return false };
+            match kind {
+                Kind::Measured => huffman::block(part, out),
+                Kind::Calm if self.deflate(part, out) => {}
+                Kind::Calm | Kind::Dense => store(part, out),
             }
         }
         out.extend(END);
@@ -72,31 +86,35 @@ impl Packer {
     }
 }
 
-/// Neighbouring planes of one kind, and whether they are dense.
-fn runs(bytes: &[u8], size: usize) -> Vec<(Range<usize>, bool)> {
-    let mut runs: Vec<(Range<usize>, bool)> = Vec::new();
+/// Neighbouring planes that go into one block, and their kind.
+fn runs(bytes: &[u8], size: usize) -> Vec<(Range<usize>, Kind)> {
+    let mut runs: Vec<(Range<usize>, Kind)> = Vec::new();
     for (n, plane) in bytes.chunks(size).enumerate() {
-        let (range, dense) = (n * size..n * size + plane.len(), is_dense(plane));
+        let (range, kind) = (n * size..n * size + plane.len(), kind(plane));
         match runs.last_mut() {
-            Some((last, kind)) if *kind == dense => last.end = range.end,
-            _ => runs.push((range, dense)),
+            // Codes are better for one plane than for two.
+            Some((last, before)) if *before == kind && kind != Kind::Measured => last.end = range.end,
+            _ => runs.push((range, kind)),
         }
     }
     runs
 }
 
-/// Shannon's entropy of some of the bytes, one by one. A few do not tell.
-fn is_dense(plane: &[u8]) -> bool {
+/// By Shannon's entropy of some of the bytes, one by one.
+fn kind(plane: &[u8]) -> Kind {
     let mut counts = [0u32; 256];
     for byte in plane.iter().step_by(SAMPLE) {
-        if let Some(count) = counts.get_mut(usize::from(*byte)) {
-            *count += 1;
-        }
+        counts[usize::from(*byte)] += 1;
     }
     let total = plane.len().div_ceil(SAMPLE) as f64;
     let bits = |count: u32| f64::from(count) * (total / f64::from(count)).log2();
     let sum: f64 = counts.into_iter().filter(|count| *count > 0).map(bits).sum();
-    total >= 4096.0 && sum >= DENSE * total
+    match sum / total {
+        _ if total < ENOUGH => Kind::Calm,
+        bits if bits >= DENSE => Kind::Dense,
+        bits if bits >= CALM => Kind::Measured,
+        _ => Kind::Calm,
+    }
 }
 
 fn store(part: &[u8], out: &mut Vec<u8>) {
@@ -132,6 +150,7 @@ mod tests {
             (4, [noise(90_000), noise(90_000), calm(90_000), noise(90_000)].concat(), true),
             (2, [calm(40_000), noise(40_000)].concat(), true),
             (1, calm(70_000), true),
+            (4, [noise(50_000), calm(50_000), vec![3; 50_000], calm(50_000)].concat(), true),
             (2, noise(200_000), false),
             (1, vec![0], false),
             (2, vec![0; 1000], true),
