@@ -8,7 +8,8 @@ use super::{CHUNK_NODE, NOWHERE};
 /// Bytes of a chunk before compression, about: readers take whole chunks, and keep 1 MiB of them by default.
 const CHUNK: u64 = 256 << 10;
 
-/// Compresses slices of an array, a chunk at a time. Memory: a chunk, twice, and 16 bytes for each chunk that was written.
+/// Compresses slices of an array, a chunk at a time. Memory: a chunk, a few
+/// times over, and 16 bytes for each chunk that was written.
 #[derive(Debug)]
 pub struct Chunks {
     of: Type,

@@ -138,8 +138,17 @@ fn words_that_do_not_exist() {
 
 #[test]
 fn what_cannot_be_read_back() {
-    insta::assert_snapshot!(refused_briefly("job: {url_list: [a/00000.h5, b.tfrecord]}", &[]), @"");
-    insta::assert_snapshot!(refused("job: {output_format: hdf5, incremental_mode: retry_failed}", &[]), @"");
+    insta::assert_snapshot!(refused_briefly("job: {url_list: [a/00000.h5, b.tfrecord]}", &[]), @"
+    job.yaml:1:18: job.url_list: `.h5` shards cannot be read back
+    job.yaml:1:30: job.url_list: `.tfrecord` shards cannot be read back
+    ");
+    insta::assert_snapshot!(refused("job: {output_format: hdf5, incremental_mode: retry_failed}", &[]), @"
+    job.yaml:1:46: job.incremental_mode: retry_failed reads shards back, which only `webdataset` shards can be
+      |
+    1 | job: {output_format: hdf5, incremental_mode: retry_failed}
+      |                                              ^^^^^^^^^^^^
+      = help: set incremental_mode: overwrite to make them anew, or output_format: webdataset in a folder of its own
+    ");
 }
 
 #[test]
