@@ -20,7 +20,7 @@
 //! | [`ledger`] | plan, leases, partial progress, commit: a pure file protocol over [`ledger::storage::Storage`] | media, network |
 //! | [`source`] | tables and tars → rows | |
 //! | [`fetch`] | HTTP and local paths; retry, rate, budget, address guard | decoding |
-//! | [`sink`] | tar shards, sidecars, stats | network |
+//! | [`sink`] | tar shards and other formats, sidecars, stats | network |
 //! | [`job`] | wires the rooms: plans, takes shards, feeds samples, drains | formats |
 //! | [`audit`] | status, verify, inspect, doctor: looks at what is there | changes to it |
 //! | [`telemetry`] | tracing, progress | |

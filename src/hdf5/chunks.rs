@@ -226,21 +226,26 @@ fn shuffle(bytes: &[u8], size: usize, out: &mut Vec<u8>) {
     out.resize(bytes.len(), 0);
     let count = (bytes.len() / size.max(1)).max(1);
     for (at, plane) in out.chunks_exact_mut(count).enumerate() {
-        match (size, at) {
-            (2, 0) => pick::<2, 0>(bytes, plane),
-            (2, _) => pick::<2, 1>(bytes, plane),
-            (4, 0) => pick::<4, 0>(bytes, plane),
-            (4, 1) => pick::<4, 1>(bytes, plane),
-            (4, 2) => pick::<4, 2>(bytes, plane),
-            (4, _) => pick::<4, 3>(bytes, plane),
+        match size {
+            2 => pick_of_2(bytes, at as u32 * 8, plane),
+            4 => pick_of_4(bytes, at as u32 * 8, plane),
             _ => plane.iter_mut().zip(bytes.iter().skip(at).step_by(size)).for_each(|(to, byte)| *to = *byte),
         }
     }
 }
 
-/// With both numbers known, this is done for many at once.
-fn pick<const N: usize, const AT: usize>(bytes: &[u8], plane: &mut [u8]) {
-    plane.iter_mut().zip(bytes.as_chunks::<N>().0).for_each(|(to, element)| *to = element[AT]);
+// As numbers that lose their other bits, and not as bytes with others between them, many are done at once.
+
+#[multiversion::multiversion(targets("x86_64+avx2"))]
+fn pick_of_2(bytes: &[u8], shift: u32, plane: &mut [u8]) {
+    let elements = bytes.as_chunks::<2>().0;
+    plane.iter_mut().zip(elements).for_each(|(to, element)| *to = (u16::from_le_bytes(*element) >> shift) as u8);
+}
+
+#[multiversion::multiversion(targets("x86_64+avx2"))]
+fn pick_of_4(bytes: &[u8], shift: u32, plane: &mut [u8]) {
+    let elements = bytes.as_chunks::<4>().0;
+    plane.iter_mut().zip(elements).for_each(|(to, element)| *to = (u32::from_le_bytes(*element) >> shift) as u8);
 }
 
 /// Bytes of an array; `None` where they are too many to count.

@@ -14,14 +14,14 @@ use super::huffman;
 pub(super) const LEVEL: u32 = 1;
 
 /// Bits a byte from which on a plane is stored as it is, and below which repeats are looked for.
-const DENSE: f64 = 7.0;
-const CALM: f64 = 1.5;
+const DENSE: u64 = 7;
+const CALM: u64 = 2;
 /// One byte of so many is looked at.
 const SAMPLE: usize = 7;
 /// Bytes of one stored block, at most.
 const STORED: usize = 0xffff;
 /// Bytes looked at that tell something.
-const ENOUGH: f64 = 2048.0;
+const ENOUGH: u64 = 2048;
 /// The last block: compressed, and empty.
 const END: [u8; 2] = [3, 0];
 
@@ -106,15 +106,24 @@ fn kind(plane: &[u8]) -> Kind {
     for byte in plane.iter().step_by(SAMPLE) {
         counts[usize::from(*byte)] += 1;
     }
-    let total = plane.len().div_ceil(SAMPLE) as f64;
-    let bits = |count: u32| f64::from(count) * (total / f64::from(count)).log2();
-    let sum: f64 = counts.into_iter().filter(|count| *count > 0).map(bits).sum();
-    match sum / total {
+    let total = plane.len().div_ceil(SAMPLE) as u64;
+    let bits = |count: u32| u64::from(count) * log2(total).saturating_sub(log2(count.into()));
+    let sum: u64 = counts.into_iter().filter(|count| *count > 0).map(bits).sum();
+    match sum / total.max(1) {
         _ if total < ENOUGH => Kind::Calm,
-        bits if bits >= DENSE => Kind::Dense,
-        bits if bits >= CALM => Kind::Measured,
+        bits if bits >= DENSE * ONE => Kind::Dense,
+        bits if bits >= CALM * ONE => Kind::Measured,
         _ => Kind::Calm,
     }
+}
+
+/// One bit, as [`log2`] counts.
+const ONE: u64 = 256;
+
+/// The logarithm in steps of a 256th, within a tenth, from a floating-point number's exponent and first digits: a C
+/// library's own differs from system to system in its last place, and with it the bytes of a shard could.
+fn log2(number: u64) -> u64 {
+    u64::from((number as f32).to_bits() >> 15).saturating_sub(127 * ONE)
 }
 
 fn store(part: &[u8], out: &mut Vec<u8>) {
