@@ -16,6 +16,7 @@ mod keys;
 mod limits;
 mod load;
 mod node;
+mod output_format;
 mod read;
 mod render;
 mod schema;
@@ -30,10 +31,10 @@ pub use error::{ConfigError, Report};
 pub use keys::{Key, keys, keys_of};
 pub use limits::Limits;
 pub use load::{Loaded, load};
+pub use output_format::OutputFormat;
 pub use read::SHIPPED;
 pub use schema::{
-    Config, Distribution, IncrementalMode, InputFormat, Job, MpiMode, OutputFormat, Reading, Storage, YtArgs,
-    YtMetadataArgs,
+    Config, Distribution, IncrementalMode, InputFormat, Job, MpiMode, Reading, Storage, YtArgs, YtMetadataArgs,
 };
 
 /// The JSON Schema (draft 2020-12) of a configuration file, with descriptions, defaults and ranges.

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Limits;
 use super::forms::{OneOrMany, Size, one_or_many, size};
+use super::{Limits, OutputFormat};
 use crate::subsample::Encoding;
 
 /// The whole configuration of a job.
@@ -104,34 +104,6 @@ pub enum InputFormat {
     Tsv,
     Parquet,
     Webdataset,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum OutputFormat {
-    /// `00000.tar`.
-    Webdataset,
-    /// `00000.h5`: a group for each sample.
-    Hdf5,
-    /// `00000.tfrecord`: a `tf.train.Example` for each sample.
-    Tfrecord,
-    /// No samples: the counts alone.
-    Dummy,
-}
-
-impl OutputFormat {
-    /// Those that are files of their own, and made of the tar.
-    pub const RENDERED: [Self; 2] = [OutputFormat::Hdf5, OutputFormat::Tfrecord];
-
-    /// The extension of a shard's file of samples; `None`: the format has no such file.
-    pub fn suffix(self) -> Option<&'static str> {
-        match self {
-            OutputFormat::Webdataset => Some("tar"),
-            OutputFormat::Hdf5 => Some("h5"),
-            OutputFormat::Tfrecord => Some("tfrecord"),
-            OutputFormat::Dummy => None,
-        }
-    }
 }
 
 /// What to do with an output folder that holds shards already.

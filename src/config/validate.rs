@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 
 use super::error::{At, Problem};
 use super::tree::nearest;
-use super::{Config, IncrementalMode, InputFormat, Job, OutputFormat, Storage, keys, subsampling, subtitles};
+use super::{Config, IncrementalMode, InputFormat, Job, Storage, keys, output_format, subsampling, subtitles};
 use crate::sample::RESERVED_FIELDS;
 use crate::subsample::Recipe;
 
@@ -22,7 +22,7 @@ pub(super) fn problems(config: &Config) -> Vec<Problem> {
     columns(&config.job, &mut found);
     encode_formats(config, &mut found);
     tars(&config.job, &mut found);
-    read_back(&config.job, &mut found);
+    output_format::check(&config.job, &mut found);
     not_here_yet(config, &mut found);
     times(config, &mut found);
     found.0
@@ -271,30 +271,6 @@ fn tars(job: &Job, found: &mut Found) {
             "job.incremental_mode",
             "retry_failed fetches samples again, and tars have nothing to fetch: a sample that failed stays as it is",
             "run the download job with retry_failed, then this one with incremental_mode: overwrite",
-        );
-    }
-}
-
-/// What only tars can do: be read back.
-fn read_back(job: &Job, found: &mut Found) {
-    let suffixes = OutputFormat::RENDERED.into_iter().filter_map(OutputFormat::suffix);
-    for suffix in suffixes {
-        for (n, path) in job.url_list.iter().enumerate() {
-            if path.to_ascii_lowercase().ends_with(&format!(".{suffix}")) {
-                found.add(
-                    &format!("job.url_list.{n}"),
-                    format!("`.{suffix}` shards cannot be read back"),
-                    "name the table, or the tars of a job with `output_format: webdataset`",
-                );
-            }
-        }
-    }
-    if job.output_format != OutputFormat::Webdataset && job.incremental_mode == IncrementalMode::RetryFailed {
-        found.add_both(
-            "job.incremental_mode",
-            "job.output_format",
-            "retry_failed reads shards back, which only `webdataset` shards can be",
-            "set incremental_mode: overwrite to make them anew, or output_format: webdataset in a folder of its own",
         );
     }
 }
