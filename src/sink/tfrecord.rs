@@ -121,3 +121,52 @@ fn bytes(file: &File, at: u64, len: u64, end: u64) -> io::Result<Vec<u8>> {
     file.read_exact_at(&mut bytes, at)?;
     Ok(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn field(tag: u8, data: &[u8]) -> Vec<u8> {
+        [&[tag, data.len() as u8], data].concat()
+    }
+
+    fn feature(name: &str, value: &[u8]) -> Vec<u8> {
+        let value = field(0x12, &field(0x0a, &field(0x0a, value)));
+        field(0x0a, &[field(0x0a, name.as_bytes()), value].concat())
+    }
+
+    fn record(features: &[Vec<u8>]) -> Vec<u8> {
+        let example = field(0x0a, &features.concat());
+        [&(example.len() as u64).to_le_bytes()[..], &[0; 4], &example, &[0; 4]].concat()
+    }
+
+    fn read(bytes: &[u8]) -> Result<Vec<StoredMember>, ReadError> {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(bytes).unwrap();
+        members(&file)
+    }
+
+    #[test]
+    fn members_are_found_and_damage_does_no_harm() {
+        let first = record(&[feature("key", b"0001"), feature("mp4", b"bytes"), feature("txt", b"")]);
+        let whole = [first.clone(), record(&[feature("json", b"{}"), feature("key", b"0002")])].concat();
+        let found = read(&whole).unwrap();
+        let found: Vec<_> = found.iter().map(|one| (one.key.as_str(), one.extension.as_str(), one.len)).collect();
+        assert_eq!(found, [("0001", "mp4", 5), ("0001", "txt", 0), ("0002", "json", 2)]);
+        assert_eq!(&whole[read(&whole).unwrap()[0].offset.unwrap() as usize..][..5], b"bytes");
+        for cut in (1..whole.len()).filter(|cut| *cut != first.len()) {
+            assert!(read(&whole[..cut]).is_err(), "cut at {cut}");
+        }
+        for at in 0..whole.len() {
+            for value in [0, 1, 0x7f, 0x80, 0xff] {
+                let mut spoiled = whole.clone();
+                spoiled[at] = value;
+                // Any answer will do, as long as there is one.
+                let _ = read(&spoiled);
+            }
+        }
+        assert!(read(&record(&[feature("mp4", b"bytes")])).is_err(), "a record without a key");
+    }
+}
