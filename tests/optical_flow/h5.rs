@@ -44,10 +44,11 @@ fn store(lab: &Lab, folder: &str, name: &str, extension: &str, args: Value) {
 #[test]
 fn h5py_reads_what_numpy_reads() {
     let lab = Lab::new();
-    let args = |side: u32, dtype: &str| json!({"fps": 5, "resize_size": side, "dtype": dtype});
-    for (side, dtype) in [(16, "fp16"), (64, "fp32"), (256, "fp16")] {
-        store(&lab, &format!("npy{side}"), "carphone_pristine.mp4", "npy", args(side, dtype));
-        store(&lab, &format!("h5{side}"), "carphone_pristine.mp4", "h5", args(side, dtype));
+    // Many flows to a chunk, a few, and many chunks to a flow.
+    for (side, dtype, fps) in [(16, "fp16", 5), (64, "fp32", 5), (256, "fp16", 1)] {
+        let args = json!({"fps": fps, "resize_size": side, "dtype": dtype});
+        store(&lab, &format!("npy{side}"), "carphone_pristine.mp4", "npy", args.clone());
+        store(&lab, &format!("h5{side}"), "carphone_pristine.mp4", "h5", args);
         let script = r#"
 npy, h5 = array(sys.argv[1]), file(sys.argv[2])
 meta = json.loads(sample(sys.argv[2])["json"])
@@ -55,7 +56,7 @@ flow = h5["flow"]
 assert flow.dtype == npy.dtype and np.array_equal(flow[:], npy), (flow, npy.shape)
 assert flow.chunks is not None and flow.compression == "gzip" and flow.shuffle
 assert list(h5["times"]) == meta["optical_flow_times"] and "scale" not in h5
-assert flow.attrs["fps"] == 5.0 and flow.attrs["detector"] == b"farneback"
+assert flow.attrs["fps"] == meta["optical_flow_fps"] and flow.attrs["detector"] == b"farneback"
 print(json.dumps({"dtype": flow.attrs["dtype"].decode(), "size": int(flow.attrs["downsample_size"])}))
 "#;
         let told = python(script, &lab, &[&format!("npy{side}"), &format!("h5{side}")]);
