@@ -7,7 +7,7 @@
 //! ```text
 //! cli ──► job ──► source ──► fetch ──► mill ──► sink ──► ledger
 //!          │                             │
-//!       cluster, audit, telemetry     (worker) ──► subsample ──► media, gpu, flow
+//!       cluster, audit, telemetry     (worker) ──► subsample ──► media, gpu, flow, hdf5
 //!
 //! below all of them: config (typed settings), the settings of subsample, sample (the words they share)
 //! ```
@@ -20,7 +20,7 @@
 //! | [`ledger`] | plan, leases, partial progress, commit: a pure file protocol over [`ledger::storage::Storage`] | media, network |
 //! | [`source`] | tables and tars → rows | |
 //! | [`fetch`] | HTTP, pages of sites, local paths; retry, rate, budget, address guard | decoding |
-//! | [`sink`] | tar shards, sidecars, stats | network |
+//! | [`sink`] | tar shards and other formats, sidecars, stats | network |
 //! | [`job`] | wires the rooms: plans, takes shards, feeds samples, drains | formats |
 //! | [`audit`] | status, verify, inspect, doctor: looks at what is there | changes to it |
 //! | [`telemetry`] | tracing, progress, metrics file, tracker | formats of shards |
@@ -29,6 +29,7 @@
 //! | `mill` | one sample in, its outputs out: the rank's pool of confined workers, and the worker's side | shared file system, network |
 //! | `media` | all FFmpeg: open, probe, index, decode, filter, encode, mux | policy |
 //! | [`flow`] | dense optical flow on the CPU: planes of luma in, displacements out | FFmpeg, I/O |
+//! | [`hdf5`] | the parts of HDF5 that are written, and read back | where the bytes go |
 //! | [`gpu`] | the same on NVIDIA's GPUs: driver, device, the launches of `kernels/*.cu` | FFmpeg, policy |
 //!
 //! The half of [`gpu`] that talks to a driver is behind the feature `gpu`, on by default; it links nothing of CUDA.
@@ -42,6 +43,7 @@ pub mod error;
 pub mod fetch;
 pub mod flow;
 pub mod gpu;
+pub mod hdf5;
 pub mod job;
 pub mod ledger;
 #[cfg(feature = "media")]

@@ -11,18 +11,19 @@ use serde_json::{Map, Value, json};
 use tokio::task::JoinSet;
 
 use super::Finding;
+use crate::config::OutputFormat;
 use crate::mill::{Limits, MillError, Pool, PoolOptions, Request};
 use crate::sample::{Budget, Payload, ReadSeek, SharedFile};
-use crate::sink::reader::TarReader;
+use crate::sink::stored::Stored;
 
 /// Members that hold no media, whoever made them.
-const TEXT: [&str; 4] = ["json", "txt", "vtt", "npy"];
+const TEXT: [&str; 5] = ["json", "txt", "vtt", "npy", "h5"];
 /// Memory for what the workers hand back, which is nothing.
 const BUDGET: u64 = 64 << 20;
 
 /// One member to look at.
 struct Job {
-    shard: String,
+    file: String,
     key: String,
     extension: String,
     payload: Payload,
@@ -77,32 +78,38 @@ fn ended(done: Option<Result<Looked, tokio::task::JoinError>>) -> Looked {
 }
 
 async fn look(pool: &Pool, job: Job) -> Looked {
-    let Job { shard, key, extension, payload, clip } = job;
+    let Job { file, key, extension, payload, clip } = job;
     let request = Request { media: payload, recipe: json!({ "check": clip }), meta: Map::new() };
     let failure = pool.run(request).await?.failure;
-    Ok(failure.map(|failure| Finding {
-        file: format!("{shard}.tar"),
-        what: format!("member {key}.{extension}: {}", failure.message),
-    }))
+    Ok(failure.map(|failure| Finding { file, what: format!("member {key}.{extension}: {}", failure.message) }))
+}
+
+/// The file that holds a shard's samples.
+fn samples_of(output: &Path, shard: &str) -> String {
+    let formats = [OutputFormat::Webdataset].into_iter().chain(OutputFormat::RENDERED);
+    let names = formats.filter_map(OutputFormat::suffix);
+    let mut names = names.map(|suffix| format!("{shard}.{suffix}"));
+    names.find(|name| output.join(name).is_file()).unwrap_or_else(|| format!("{shard}.tar"))
 }
 
 /// The media members of a shard; what cannot be read has been found before.
 fn jobs(output: &Path, shard: &str) -> Vec<Job> {
-    let path = output.join(format!("{shard}.tar"));
-    let (Ok(file), Ok(shared)) = (File::open(&path), File::open(&path)) else { return Vec::new() };
+    let name = samples_of(output, shard);
+    let path = output.join(&name);
+    let (Ok(stored), Ok(shared)) = (Stored::open(&path), File::open(&path)) else { return Vec::new() };
     let shared: SharedFile = Arc::new(Mutex::new(Box::new(shared) as Box<dyn ReadSeek>));
-    let Ok(mut reader) = TarReader::new(file) else { return Vec::new() };
     let mut jobs: Vec<Job> = Vec::new();
     let mut clips: Vec<(String, Value)> = Vec::new();
-    while let Ok(Some(member)) = reader.next_member() {
+    for member in &stored.members {
+        let is_text = TEXT.contains(&member.extension.as_str()) || member.extension.ends_with("jpg");
         if member.extension == "json" {
-            let meta = reader.read(&member).ok().and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
+            let meta = stored.read(member).ok().and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
             let clip = meta.and_then(|meta| meta.get("clip").cloned()).unwrap_or(Value::Null);
-            clips.push((member.key, clip));
-        } else if !TEXT.contains(&member.extension.as_str()) && !member.extension.ends_with("jpg") {
-            let payload = Payload::region(Arc::clone(&shared), member.offset, member.len);
-            let (key, extension) = (member.key, member.extension);
-            jobs.push(Job { shard: shard.to_owned(), key, extension, payload, clip: Value::Null });
+            clips.push((member.key.clone(), clip));
+        } else if let Some(offset) = member.offset.filter(|_| !is_text) {
+            let payload = Payload::region(Arc::clone(&shared), offset, member.len);
+            let (key, extension) = (member.key.clone(), member.extension.clone());
+            jobs.push(Job { file: name.clone(), key, extension, payload, clip: Value::Null });
         }
     }
     let clips: std::collections::HashMap<String, Value> = clips.into_iter().collect();

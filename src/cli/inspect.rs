@@ -11,7 +11,7 @@ use crate::audit::{SampleEntry, inspect};
 
 #[derive(Debug, Args)]
 pub struct InspectArgs {
-    /// A shard's tar
+    /// A shard's file: `.tar`, `.h5` or `.tfrecord`
     pub shard: PathBuf,
     /// One JSON object per line instead of a table
     #[arg(long)]

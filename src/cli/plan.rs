@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::common::{Exit, complain, load, print};
 use super::config::Given;
 use crate::audit::status;
-use crate::config::Config;
+use crate::config::{Config, OutputFormat};
 use crate::job::{PlanSummary, recipe, summarize};
 use crate::ledger::Plan;
 use crate::ledger::storage::LocalStorage;
@@ -39,9 +39,8 @@ pub fn run(args: PlanArgs) -> Exit {
                 let report = Report { summary: &summary, passes, projection };
                 print(&(serde_json::to_string_pretty(&report).unwrap_or_default() + "\n"))
             } else {
-                print(
-                    &(describe(&summary) + &format!("passes: {passes}\n") + &describe_projection(projection.as_ref())),
-                )
+                let (format, projection) = (describe_format(&loaded.config), describe_projection(projection.as_ref()));
+                print(&(describe(&summary) + &format + &format!("passes: {passes}\n") + &projection))
             }
         }
     }
@@ -84,6 +83,15 @@ fn describe_projection(projection: Option<&Projection>) -> String {
             projection.node_hours
         ),
         None => "bytes and node-hours: unknown before the first shards are in output_folder\n".into(),
+    }
+}
+
+/// Nothing where shards are tars.
+fn describe_format(config: &Config) -> String {
+    match (config.job.output_format, config.job.output_format.suffix()) {
+        (OutputFormat::Webdataset, _) => String::new(),
+        (_, Some(suffix)) => format!("shards are .{suffix} files, which no later job can read\n"),
+        (_, None) => "no samples are kept, only the counts\n".into(),
     }
 }
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::forms::{OneOrMany, Size, one_or_many, size};
 use super::yt_args::YtArgs;
-use super::{DecodeMode, GpuMode, Limits, Telemetry};
+use super::{DecodeMode, GpuMode, Limits, OutputFormat, Telemetry};
 use crate::subsample::Encoding;
 
 /// The whole configuration of a job.
@@ -46,7 +46,7 @@ pub struct Job {
     pub output_folder: PathBuf,
     /// Format of the tables, text ones also packed by gzip or zstd; where it is not given, the names in `url_list` tell (`.jsonl`, `.csv.gz`, `.tar`).
     pub input_format: InputFormat,
-    /// Format of the shards. video2dataset's default is `files`, which this version does not write.
+    /// Format of the shards: `webdataset` is tars, `dummy` the counts alone. video2dataset's default, `files`, is not written.
     pub output_format: OutputFormat,
     /// Modality to member extension, e.g. `{video: mp4, audio: m4a}` or `{optical_flow: npy}`; `{}`: metadata only.
     pub encode_formats: BTreeMap<String, String>,
@@ -112,12 +112,6 @@ pub enum InputFormat {
     Parquet,
     #[serde(alias = "feather")]
     Arrow,
-    Webdataset,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum OutputFormat {
     Webdataset,
 }
 

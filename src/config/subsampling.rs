@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 
 use super::tree::nearest;
 use super::validate::Found;
-use super::{Config, InputFormat, subtitles};
+use super::{Config, InputFormat, OutputFormat, subtitles};
 use crate::sample::RESERVED_FIELDS;
 use crate::subsample::filter::Settings as FilterSettings;
 use crate::subsample::{Recipe, Step, optical_flow, registry};
@@ -49,8 +49,12 @@ pub(super) fn check(config: &Config, found: &mut Found) {
 fn flow(config: &Config, steps: &[Step], found: &mut Found) {
     let key = "job.encode_formats.optical_flow";
     let extension = config.job.encode_formats.get("optical_flow").map(String::as_str);
-    if extension.is_some_and(|extension| extension != optical_flow::EXTENSION) {
-        found.add(key, "optical flow is stored as `npy`", "write `optical_flow: npy`");
+    if extension.is_some_and(|extension| !optical_flow::EXTENSIONS.contains(&extension)) {
+        found.add(key, "optical flow is stored as `npy` or `h5`", "write `optical_flow: npy`");
+    }
+    if extension == Some(optical_flow::H5) && config.job.output_format == OutputFormat::Hdf5 {
+        let help = "write `optical_flow: npy`: in an HDF5 shard it becomes a compressed dataset by itself";
+        found.add_both(key, "job.output_format", "would be an HDF5 file within an HDF5 file", help);
     }
     let Some(step) = steps.iter().find(|step| step.name == optical_flow::old::NAME) else {
         if extension.is_some() {

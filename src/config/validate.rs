@@ -10,8 +10,8 @@ use serde_json::Value as Json;
 use super::error::{At, Problem};
 use super::tree::nearest;
 use super::{
-    Config, IncrementalMode, InputFormat, Job, Storage, infer, keys, processors, sites, slurm_args, subsampling,
-    subtitles, telemetry,
+    Config, IncrementalMode, InputFormat, Job, Storage, infer, keys, output_format, processors, sites, slurm_args,
+    subsampling, subtitles, telemetry,
 };
 use crate::sample::RESERVED_FIELDS;
 use crate::subsample::Recipe;
@@ -26,6 +26,7 @@ pub(super) fn problems(config: &Config) -> Vec<Problem> {
     columns(&config.job, &mut found);
     encode_formats(config, &mut found);
     tars(&config.job, &mut found);
+    output_format::check(&config.job, &mut found);
     not_here_yet(config, &mut found);
     telemetry::check(&config.telemetry, &mut found);
     times(config, &mut found);

@@ -260,6 +260,7 @@ fn media_extension(config: &Config) -> String {
 
 fn context(config: &Config, recipe: &Recipe, placement: &Placement, plan: &Plan) -> ShardContext {
     ShardContext {
+        format: config.job.output_format,
         columns: plan.columns().to_vec(),
         added: recipe.fields(),
         failed_samples: config.storage.failed_samples,

@@ -202,6 +202,13 @@ fn write(job: &ShardJob, recovered: Recovered, checkpoint: &mut Option<Checkpoin
             job.written.send_modify(|written| written.next = order.next_index());
         }
         if writer.rows() >= job.rows {
+            if writer.is_rendered() {
+                // That takes a while: whoever follows an attempt that ends in the middle of it need not fetch anything.
+                save(&mut writer, checkpoint, ahead_end)?;
+                if let Some(Err(error)) = checkpoint.as_ref().map(|checkpoint| job.lease.beat(checkpoint)) {
+                    tracing::warn!("{error}");
+                }
+            }
             return Ok(Outcome::Whole(Box::new(writer.finish()?)));
         }
         match job.received.recv_timeout(next_beat.saturating_duration_since(Instant::now())) {

@@ -168,6 +168,11 @@ impl Lease {
         }
     }
 
+    /// Opens a file that this attempt has written, for reading.
+    pub fn reopen(&self, suffix: &str) -> Result<Box<dyn StorageFile>> {
+        Ok(self.shared.storage.open(&self.partial(suffix))?)
+    }
+
     /// The last checkpoint of the attempt before, if it left one.
     pub fn resume(&self) -> Option<&Checkpoint> {
         self.previous.checkpoint.as_ref()

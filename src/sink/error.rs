@@ -13,6 +13,8 @@ pub enum SinkError {
     Write { path: String, source: io::Error },
     #[error("cannot build the sidecar {path}: {source}")]
     Sidecar { path: String, source: parquet::errors::ParquetError },
+    #[error("cannot make {path}: {reason}")]
+    Render { path: String, reason: String },
     #[error("a sample cannot be written as JSON: {0}")]
     Json(#[from] serde_json::Error),
     #[error("the progress record {path} cannot be read: {reason}")]
@@ -24,9 +26,11 @@ impl SinkError {
         match self {
             SinkError::Ledger(error) => error.class(),
             SinkError::Write { source, .. } if is_full(source) => Class::Job,
-            SinkError::Write { .. } | SinkError::Sidecar { .. } | SinkError::Json(_) | SinkError::Journal { .. } => {
-                Class::Shard
-            }
+            SinkError::Write { .. }
+            | SinkError::Sidecar { .. }
+            | SinkError::Render { .. }
+            | SinkError::Json(_)
+            | SinkError::Journal { .. } => Class::Shard,
         }
     }
 }

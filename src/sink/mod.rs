@@ -1,4 +1,4 @@
-//! Samples to WebDataset shards: tar, Parquet sidecar, commit record.
+//! Samples to shards: tar, Parquet sidecar, commit record; and the other formats, made of the tar.
 
 pub mod ahead;
 pub mod columns;
@@ -8,11 +8,14 @@ mod json;
 mod order;
 pub mod outcomes;
 pub mod reader;
+mod render;
 mod sample;
 mod shard;
 mod sidecar;
 pub mod stats;
+pub mod stored;
 mod tar;
+mod tfrecord;
 
 pub use error::SinkError;
 pub use json::pretty_ascii;

@@ -1,4 +1,4 @@
-//! One shard on its way to disk: tar, journal, then sidecar and commit record.
+//! One shard on its way to disk: tar, journal, then sidecar, the form that was asked for, and commit record.
 //!
 //! Memory: a 256 KiB write buffer, the journal's lines and the sidecar's rows (metadata only). Media passes through in
 //! the blocks it came in, whatever the size of the shard.
@@ -13,7 +13,8 @@ use super::journal::{Journal, Line};
 use super::sidecar::Sidecar;
 use super::stats::{Counts, Provenance, Seconds, Stats, Writer, unix_seconds};
 use super::tar::{HashWriter, append_bytes, append_end, append_payload};
-use super::{Finished, OutputSample, SinkError};
+use super::{Finished, OutputSample, SinkError, render};
+use crate::config::OutputFormat;
 use crate::gpu::Usage;
 use crate::ledger::storage::StorageFile;
 use crate::ledger::{FileRecord, Lease};
@@ -26,6 +27,7 @@ type Tar = HashWriter<BufWriter<Box<dyn StorageFile>>>;
 /// What a shard needs to know about its job.
 #[derive(Debug, Clone)]
 pub struct ShardContext {
+    pub format: OutputFormat,
     /// Of the table.
     pub columns: Vec<Column>,
     /// Fields that subsamplers make.
@@ -125,6 +127,11 @@ impl<'a> ShardWriter<'a> {
         self.rows
     }
 
+    /// Whether [`ShardWriter::finish`] makes another format of the tar.
+    pub fn is_rendered(&self) -> bool {
+        OutputFormat::RENDERED.contains(&self.context.format)
+    }
+
     pub fn counts(&self) -> &Counts {
         &self.counts
     }
@@ -140,7 +147,8 @@ impl<'a> ShardWriter<'a> {
         let mut bytes = finished.bytes_received;
         self.usage.add(&finished.usage);
         for mut output in finished.outputs {
-            if output.status == Status::Success || self.context.failed_samples {
+            let is_written = self.context.format != OutputFormat::Dummy;
+            if is_written && (output.status == Status::Success || self.context.failed_samples) {
                 write_members(&mut self.tar, &mut output).map_err(|source| write_error(self.lease, TAR, source))?;
             }
             let line = Line { row: finished.index, bytes, meta: output.meta };
@@ -174,15 +182,24 @@ impl<'a> ShardWriter<'a> {
         Ok(Some((tar, Saved { len, sha256 })))
     }
 
-    /// Closes the shard: tar and sidecar are whole afterwards, if not yet on disk. Returns the commit record.
+    /// Closes the shard: its files are whole afterwards, if not yet on disk. Returns the commit record.
     pub fn finish(mut self) -> Result<Stats, SinkError> {
         let begun = Instant::now();
+        if self.context.format == OutputFormat::Dummy {
+            return Ok(self.stats([]));
+        }
         append_end(&mut self.tar).map_err(|source| write_error(self.lease, TAR, source))?;
         self.flush_tar()?;
         let sidecar = self.sidecar()?;
+        let samples = match render::render(self.lease, self.context.format)? {
+            Some(rendered) => rendered,
+            None => {
+                let record = FileRecord { bytes: self.tar.written(), sha256: hex(&self.tar.digest()) };
+                (TAR.to_owned(), record)
+            }
+        };
         self.seconds.finish = begun.elapsed().as_secs_f64();
-        let tar = FileRecord { bytes: self.tar.written(), sha256: hex(&self.tar.digest()) };
-        Ok(self.stats(tar, sidecar))
+        Ok(self.stats([samples, (SIDECAR.to_owned(), sidecar)]))
     }
 
     fn flush_tar(&mut self) -> Result<(), SinkError> {
@@ -215,7 +232,7 @@ impl<'a> ShardWriter<'a> {
         Ok(FileRecord { bytes: out.written(), sha256: hex(&out.digest()) })
     }
 
-    fn stats(self, tar: FileRecord, sidecar: FileRecord) -> Stats {
+    fn stats<const N: usize>(self, files: [(String, FileRecord); N]) -> Stats {
         let (start, clock) = self.started;
         Stats {
             counts: self.counts,
@@ -223,7 +240,7 @@ impl<'a> ShardWriter<'a> {
             start_time: unix_seconds(start),
             end_time: unix_seconds(SystemTime::now()),
             clipmill: Provenance {
-                record: self.lease.record([(TAR.to_owned(), tar), (SIDECAR.to_owned(), sidecar)]),
+                record: self.lease.record(files),
                 clipmill_version: env!("CARGO_PKG_VERSION").into(),
                 config_hash: self.context.config_hash.clone(),
                 shard: self.lease.shard(),

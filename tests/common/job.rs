@@ -118,13 +118,13 @@ impl Ended {
     }
 }
 
-/// The payload of a finished job: every tar and sidecar by name.
+/// The payload of a finished job: every shard and sidecar by name.
 pub fn snapshot(output: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut files = BTreeMap::new();
     for entry in fs::read_dir(output).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        if name.ends_with(".tar") || name.ends_with(".parquet") {
+        if [".tar", ".parquet", ".h5", ".tfrecord"].iter().any(|extension| name.ends_with(extension)) {
             files.insert(name, fs::read(path).unwrap());
         }
     }

@@ -62,7 +62,14 @@ fn optical_flow_that_contradicts_itself_is_refused() {
     let both = "args.store: `none` and a member for the optical flow contradict each other";
     for (job, args, reading, wants) in [
         (npy, "{store: none}", "null", both),
-        ("encode_formats: {optical_flow: h5}", "{}", "null", "optical_flow: optical flow is stored as `npy`"),
+        ("encode_formats: {optical_flow: flo}", "{}", "null", "optical_flow: optical flow is stored as `npy` or `h5`"),
+        (
+            "encode_formats: {optical_flow: h5}, output_format: hdf5",
+            "{}",
+            "null",
+            "optical_flow: would be an HDF5 file within an HDF5 file",
+        ),
+        ("encode_formats: {optical_flow: h5}", "{dtype: float}", "null", "args.dtype: unknown variant `float`"),
         (npy, "null", "null", "job.encode_formats.optical_flow: nothing computes the optical flow"),
         (npy, "{detector: raft}", "null", "args.detector: unknown variant `raft`, expected `cv2` or `farneback`"),
         (npy, "{detector_args: [0.5, 3, 15, 3, 6]}", "null", "poly_n is out of range: 5 or 7"),

@@ -117,7 +117,7 @@ fn words_that_do_not_exist() {
       |
     1 | job: {output_format: files}
       |                      ^^^^^
-      = help: available in this version: `webdataset`
+      = help: available in this version: `webdataset`, `hdf5`, `tfrecord`, `dummy`
     ");
     insta::assert_snapshot!(refused("job: {incremental_mode: retry-failed}", &[]), @r"
     job.yaml:1:25: job.incremental_mode: `retry-failed` is not available
@@ -134,6 +134,21 @@ fn words_that_do_not_exist() {
       = help: did you mean `webdataset`? available: `txt`, `csv`, `tsv`, `tsv.gz`, `json`, `jsonl`, `ndjson`, `parquet`, `arrow`, `feather`, `webdataset`
     ");
     insta::assert_snapshot!(refused_briefly("job: {input_format: [csv]}", &[]), @"job.yaml:1:21: job.input_format: expected one word, found a list");
+}
+
+#[test]
+fn what_cannot_be_read_back() {
+    insta::assert_snapshot!(refused_briefly("job: {url_list: [a/00000.h5, b.tfrecord]}", &[]), @"
+    job.yaml:1:18: job.url_list: `.h5` shards cannot be read back
+    job.yaml:1:30: job.url_list: `.tfrecord` shards cannot be read back
+    ");
+    insta::assert_snapshot!(refused("job: {output_format: hdf5, incremental_mode: retry_failed}", &[]), @"
+    job.yaml:1:46: job.incremental_mode: retry_failed reads shards back, which only `webdataset` shards can be
+      |
+    1 | job: {output_format: hdf5, incremental_mode: retry_failed}
+      |                                              ^^^^^^^^^^^^
+      = help: set incremental_mode: overwrite to make them anew, or output_format: webdataset in a folder of its own
+    ");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod clips;
+mod h5;
 #[path = "../common/job.rs"]
 #[allow(dead_code, reason = "each test target uses its own part of it")]
 mod job;

@@ -3,13 +3,13 @@
 use serde_json::{Map, Value, json};
 
 use super::engine::{Engine, engine};
+use super::member::FlowMember;
 use super::motion::Motion;
-use super::npy::{HEADER_BYTES, header};
-use super::{FlowPlan, Gray, Ticks, gray};
+use super::{Dtype, FlowPlan, Gray, Ticks, gray};
 use crate::flow::{FlowError, Luma};
 use crate::gpu::Cost;
 use crate::media::{DecodedFrame, Shrinker, SmallFormat};
-use crate::mill::worker::{Outlet, Room, Stored};
+use crate::mill::worker::{Outlet, Stored};
 use crate::sample::{Failure, FailureClass};
 use crate::subsample::Processors;
 
@@ -40,26 +40,19 @@ struct Running {
     width: usize,
     height: usize,
     luma: Vec<u8>,
-    writing: Writing,
+    /// Where flows are written down.
+    member: Option<FlowMember>,
 }
 
-/// What becomes of flows.
-struct Writing {
-    bytes: Vec<u8>,
-    /// Where the member is written, and how much of it is.
-    room: Option<(Room, u64)>,
-}
-
-impl Writing {
-    fn add(&mut self, flow: &[f32], plan: &FlowPlan, motion: &mut Motion, outlet: &Outlet<'_>) -> Result<(), Failure> {
-        motion.add(flow);
-        if let Some((room, written)) = &mut self.room {
-            plan.dtype.write(flow, &mut self.bytes);
-            outlet.fill(room, *written, &self.bytes)?;
-            *written += self.bytes.len() as u64;
-        }
-        Ok(())
-    }
+/// What becomes of a flow.
+fn take(
+    flow: &[f32],
+    member: &mut Option<FlowMember>,
+    motion: &mut Motion,
+    outlet: &Outlet<'_>,
+) -> Result<(), Failure> {
+    motion.add(flow);
+    member.as_mut().map_or(Ok(()), |member| member.add(flow, outlet))
 }
 
 impl Lane {
@@ -108,9 +101,8 @@ impl Lane {
     /// # Errors
     /// `decoder_memory`: the machine has no room.
     pub fn finish(mut self, outlet: &Outlet<'_>) -> Result<(Map<String, Value>, Option<Stored>), Failure> {
-        if let Some(Running { engine, writing, .. }) = &mut self.running {
-            let (plan, motion) = (&self.plan, &mut self.motion);
-            engine.finish(&mut |flow| writing.add(flow, plan, motion, outlet))?;
+        if let Some(Running { engine, member, .. }) = &mut self.running {
+            engine.finish(&mut |flow| take(flow, member, &mut self.motion, outlet))?;
         }
         let flows = self.motion.flows();
         let some = |value: Value| if flows == 0 { Value::Null } else { value };
@@ -124,17 +116,14 @@ impl Lane {
             ("optical_flow_downsample_size", json!(self.plan.side)),
             ("optical_flow_dtype", json!(self.plan.dtype.name())),
         ];
-        let fields = fields.map(|(name, value)| (name.to_owned(), value)).into_iter().collect();
-        let Some(Running { width, height, writing: Writing { room: Some((room, written)), .. }, .. }) = self.running
-        else {
-            return Ok((fields, None));
-        };
-        if flows == 0 {
-            outlet.close(room, 0);
-            return Ok((fields, None));
+        let mut fields: Map<String, Value> = fields.map(|(name, value)| (name.to_owned(), value)).into_iter().collect();
+        let member = self.running.and_then(|running| running.member);
+        if self.plan.dtype == Dtype::Int8 {
+            let scales = member.as_ref().map(FlowMember::scales).filter(|scales| !scales.is_empty());
+            fields.insert("optical_flow_scales".into(), json!(scales));
         }
-        outlet.fill(&room, 0, &header(self.plan.dtype, [flows as u64, height as u64, width as u64, 2]))?;
-        Ok((fields, Some(outlet.close(room, written))))
+        let stored = member.map(|member| member.finish(&self.times, outlet)).transpose()?;
+        Ok((fields, stored.flatten()))
     }
 
     /// Frames that were taken.
@@ -163,16 +152,10 @@ impl Running {
             90 | 270 => (stored_height as usize, stored_width as usize),
             _ => (stored_width as usize, stored_height as usize),
         };
-        let engine = engine(plan, (width, height), most.saturating_sub(1), processors)?;
-        let room = if plan.stores {
-            let bytes = (width * height) as u64 * 2 * plan.dtype.bytes();
-            let len = most.saturating_sub(1).saturating_mul(bytes).saturating_add(HEADER_BYTES as u64);
-            Some((outlet.reserve(len)?, HEADER_BYTES as u64))
-        } else {
-            None
-        };
-        let writing = Writing { bytes: Vec::new(), room };
-        Ok(Self { shrinker, engine, width, height, luma: Vec::new(), writing })
+        let most_flows = most.saturating_sub(1);
+        let engine = engine(plan, (width, height), most_flows, processors)?;
+        let member = plan.stores.then(|| FlowMember::new(plan, (width, height), most_flows, outlet)).transpose()?;
+        Ok(Self { shrinker, engine, width, height, luma: Vec::new(), member })
     }
 
     fn push(
@@ -183,8 +166,8 @@ impl Running {
         motion: &mut Motion,
         outlet: &Outlet<'_>,
     ) -> Result<(), Failure> {
-        let Self { engine, writing, .. } = self;
-        let mut each = |flow: &[f32]| writing.add(flow, plan, motion, outlet);
+        let Self { engine, member, .. } = self;
+        let mut each = |flow: &[f32]| take(flow, member, motion, outlet);
         if plan.has_gpu_kernels()
             && let Some(surface) = frame.surface().filter(|_| engine.takes_surfaces())
         {

@@ -7,7 +7,8 @@
 //! ticks      which frames are looked at
 //! gray       small pictures to upright grey ones
 //! engine     what computes flows, on the CPU or a GPU
-//! npy        the member's header and numbers
+//! npy        the numbers of the member, and the header of an array
+//! member     the member: an array, or an HDF5 file
 //! motion     the statistics
 //! lane       all of it together, for one output
 //! ```
@@ -20,6 +21,8 @@ mod engine;
 mod gray;
 #[cfg(feature = "media")]
 mod lane;
+#[cfg(feature = "media")]
+mod member;
 #[cfg(feature = "media")]
 mod motion;
 #[cfg(feature = "media")]
@@ -44,8 +47,11 @@ pub use ticks::Ticks;
 
 use arguments::Arguments;
 
-/// The extension that the member has.
-pub const EXTENSION: &str = "npy";
+/// The extensions that the member may have.
+pub const EXTENSIONS: [&str; 2] = ["npy", H5];
+
+/// The one of an HDF5 file.
+pub const H5: &str = "h5";
 
 /// Pictures a second that can be asked for.
 const RATES: std::ops::RangeInclusive<f64> = 0.01..=1000.0;
@@ -70,11 +76,11 @@ pub struct Settings {
     pub resize_size: Option<u32>,
     /// Another name for `resize_size`.
     pub downsample_size: Option<u32>,
-    /// Of the numbers in the member: 2 bytes each, or 4.
+    /// Of the numbers in the member: 2 bytes each, 4, or 1 and a scale for each flow.
     pub dtype: Dtype,
     /// How colours become grey: `bt601`, the stream's own luma; or `video2dataset`, with red and blue mixed up as it had them.
     pub gray: Gray,
-    /// `npy` makes the member that `encode_formats` names; `none` keeps the statistics alone.
+    /// `npy` makes the member that `encode_formats` names, also where that is `h5`; `none` keeps the statistics alone.
     pub store: Store,
 }
 
@@ -86,6 +92,16 @@ pub enum Detector {
     Dis,
 }
 
+impl Detector {
+    /// One name for one method.
+    pub fn name(self) -> &'static str {
+        match self {
+            Detector::Cv2 | Detector::Farneback => "farneback",
+            Detector::Dis => "dis",
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Dtype {
@@ -93,6 +109,8 @@ pub enum Dtype {
     Fp16,
     /// IEEE single precision.
     Fp32,
+    /// Steps of a 127th of the flow's largest number. Off by half a step at most.
+    Int8,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -134,8 +152,11 @@ pub struct FlowPlan {
     pub dtype: Dtype,
     pub gray: Gray,
     pub params: FlowParams,
+    pub detector: Detector,
     /// Flows are written down, too.
     pub stores: bool,
+    /// As a file of HDF5, and not as a bare array.
+    pub h5: bool,
 }
 
 impl FlowPlan {
@@ -164,7 +185,10 @@ impl Settings {
             dtype: self.dtype,
             gray: self.gray,
             params: arguments.params,
+            detector: self.detector,
             stores: self.store == Store::Npy,
+            // What `encode_formats` says is put in where outputs begin.
+            h5: false,
         }
     }
 }
@@ -186,7 +210,9 @@ impl Subsampler for Settings {
             ("optical_flow_downsample_size", Integer),
             ("optical_flow_dtype", String),
         ];
-        fields.map(|(name, kind)| Column { name: name.into(), kind }).to_vec()
+        let scales = (self.dtype == Dtype::Int8).then_some(("optical_flow_scales", Json));
+        let fields = fields.into_iter().chain(scales);
+        fields.map(|(name, kind)| Column { name: name.into(), kind }).collect()
     }
 
     fn problems(&self) -> Vec<Problem> {

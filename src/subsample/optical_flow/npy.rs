@@ -13,6 +13,7 @@ impl Dtype {
         match self {
             Dtype::Fp16 => 2,
             Dtype::Fp32 => 4,
+            Dtype::Int8 => 1,
         }
     }
 
@@ -21,6 +22,7 @@ impl Dtype {
         match self {
             Dtype::Fp16 => "fp16",
             Dtype::Fp32 => "fp32",
+            Dtype::Int8 => "int8",
         }
     }
 
@@ -28,17 +30,36 @@ impl Dtype {
         match self {
             Dtype::Fp16 => "<f2",
             Dtype::Fp32 => "<f4",
+            Dtype::Int8 => "|i1",
         }
     }
 
-    /// Replaces `out` by the stored form of `values`, which are finite.
-    pub fn write(self, values: &[f32], out: &mut Vec<u8>) {
+    /// Replaces `out` by the stored form of `values`, which are finite. Of `int8`, what its steps are to be multiplied by.
+    pub fn write(self, values: &[f32], out: &mut Vec<u8>) -> Option<f32> {
         out.clear();
         match self {
-            Dtype::Fp16 => out.extend(values.iter().flat_map(|value| half(*value).to_le_bytes())),
+            Dtype::Fp16 => halves(values, out),
             Dtype::Fp32 => out.extend(values.iter().flat_map(|value| value.to_le_bytes())),
+            Dtype::Int8 => return Some(steps(values, out)),
         }
+        None
     }
+}
+
+/// The largest magnitude becomes 127 steps: each value is off by half a step at most. Where all are 0, so is the step.
+fn steps(values: &[f32], out: &mut Vec<u8>) -> f32 {
+    let largest = values.iter().fold(0.0f32, |largest, value| largest.max(value.abs()));
+    if largest == 0.0 {
+        out.resize(values.len(), 0);
+        return 0.0;
+    }
+    // Smaller ones have too few digits to divide by.
+    let scale = (largest / 127.0).max(f32::MIN_POSITIVE);
+    // A number that is none would become 0.
+    out.extend(
+        values.iter().map(|value| ((value / scale).round_ties_even().clamp(-127.0, 127.0) as i8).cast_unsigned()),
+    );
+    scale
 }
 
 /// The header of an array of `shape` in C order.
@@ -55,8 +76,26 @@ pub fn header(dtype: Dtype, shape: [u64; 4]) -> [u8; HEADER_BYTES] {
 
 const LARGEST_HALF: f32 = 65504.0;
 
+#[multiversion::multiversion(targets("x86_64+avx2"))]
+fn halves(values: &[f32], out: &mut Vec<u8>) {
+    out.resize(values.len() * 2, 0);
+    let places = out.as_chunks_mut::<2>().0.iter_mut();
+    places.zip(values).for_each(|(place, value)| *place = half(*value).to_le_bytes());
+}
+
+/// IEEE half precision, rounded to the nearest, ties to even. Without branches, so that it is done for many at once: a
+/// library's conversion, one by one, took 6 % of a flow's time.
+#[inline(always)]
 fn half(value: f32) -> u16 {
-    half::f16::from_f32(value.clamp(-LARGEST_HALF, LARGEST_HALF)).to_bits()
+    let value = value.clamp(-LARGEST_HALF, LARGEST_HALF);
+    let bits = value.to_bits();
+    let (sign, bits) = (bits >> 16 & 0x8000, bits & 0x7fff_ffff);
+    // The exponent's bias from 127 to 15; half of the last place is added, a little less before an even one.
+    let normal = (bits + 0x0fff + (bits >> 13 & 1)).wrapping_sub(112 << 23) >> 13;
+    // Below the smallest normal half: adding a number whose last place is that of such halves rounds to them.
+    let least = f32::from_bits(126 << 23);
+    let small = (f32::from_bits(bits) + least).to_bits().wrapping_sub(126 << 23);
+    (sign | if bits < 113 << 23 { small } else { normal }) as u16
 }
 
 #[cfg(test)]
@@ -81,5 +120,40 @@ mod tests {
         assert_eq!(out, [0x00, 0x3c, 0x00, 0xc0, 0xff, 0x7b, 0xff, 0xfb, 0x00, 0x3c]);
         Dtype::Fp32.write(&[1.0], &mut out);
         assert_eq!(out, [0, 0, 0x80, 0x3f]);
+    }
+
+    #[test]
+    fn halves_are_those_of_the_library() {
+        // Every half, those between, and what is just beside them.
+        let mut values: Vec<f32> = (0..=u16::MAX).map(|bits| half::f16::from_bits(bits).to_f32()).collect();
+        values.retain(|value| value.is_finite());
+        let between: Vec<f32> = values.windows(2).map(|pair| (pair[0] + pair[1]) / 2.0).collect();
+        values.extend(&between);
+        values.extend(between.iter().flat_map(|value| [value.next_up(), value.next_down()]));
+        values.extend([1e-30, -1e-45, 65520.0, 1e9, f32::MAX, f32::MIN]);
+        let mut out = Vec::new();
+        Dtype::Fp16.write(&values, &mut out);
+        for (value, got) in values.iter().zip(out.as_chunks::<2>().0) {
+            let want = half::f16::from_f32(value.clamp(-LARGEST_HALF, LARGEST_HALF)).to_bits();
+            assert_eq!(u16::from_le_bytes(*got), want, "{value}");
+        }
+    }
+
+    #[test]
+    fn steps_are_off_by_half_a_step_at_most() {
+        let mut out = Vec::new();
+        let spread = |largest: f32| (-1000..=1000).map(move |n| largest * (n as f32 / 1000.0).powi(3));
+        for largest in [1e-42, 1e-30, 0.003, 1.0, 37.5, 65504.0, f32::MAX] {
+            let values: Vec<f32> = spread(largest).collect();
+            let scale = Dtype::Int8.write(&values, &mut out).unwrap();
+            assert!(scale.is_finite() && scale > 0.0);
+            for (value, step) in values.iter().zip(&out) {
+                let back = f64::from(step.cast_signed()) * f64::from(scale);
+                assert!((back - f64::from(*value)).abs() <= f64::from(scale) * 0.50001, "{value} became {back}");
+            }
+        }
+        assert_eq!((Dtype::Int8.write(&[0.0, -0.0], &mut out), &out[..]), (Some(0.0), &[0, 0][..]));
+        let scale = Dtype::Int8.write(&[f32::NAN, 2.54], &mut out).unwrap();
+        assert_eq!((scale, &out[..]), (2.54 / 127.0, &[0, 127][..]));
     }
 }

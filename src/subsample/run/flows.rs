@@ -7,7 +7,7 @@ use crate::gpu::Cost;
 use crate::media::{DecodedFrame, Stretch};
 use crate::mill::worker::{Outlet, Stored};
 use crate::sample::{Failure, FailureClass};
-use crate::subsample::optical_flow::{FlowPlan, Lane};
+use crate::subsample::optical_flow::{FlowPlan, H5, Lane};
 
 /// The flows of all outputs in the making.
 pub struct Flows {
@@ -33,7 +33,8 @@ impl Flows {
         let turn = work.video.as_ref().map_or(0, |video| video.rotation);
         let flow = |output: &Output| match work.edit.flow {
             Some(plan) if output.is_wanted => {
-                let plan = FlowPlan { stores: plan.stores && work.recipe.formats.optical_flow.is_some(), ..plan };
+                let extension = work.recipe.formats.optical_flow.as_deref();
+                let plan = FlowPlan { stores: plan.stores && extension.is_some(), h5: extension == Some(H5), ..plan };
                 let stretch = output.stretch().unwrap_or(thin::EVERYTHING);
                 let most = most(work, stretch, plan.fps);
                 Flow::Running {
