@@ -10,8 +10,8 @@ use crate::flow::{FlowError, Luma, luma};
 
 /// Dense flow by inverse search of patches, with the parameters of OpenCV's `DISOpticalFlow`; not its numbers.
 ///
-/// For frames of one size, of any. Memory is taken once, not for each pair: about 130 bytes for each pixel of the finest level,
-/// or 50 without refinement, and 8 for each pixel of a frame where frames are pushed.
+/// For frames of one size, of any. Memory is taken once, not for each pair: about 130 bytes for each pixel of the finest
+/// level, or 50 without refinement, and 8 for each pixel of a frame where frames are pushed.
 ///
 /// A flow is dx and dy of each pixel of the first frame, in pixels, `f32`, row after row; never NaN or infinite. A surface
 /// without structure has the flow of what is around it, and without anything around it none. Frames that are smaller than
