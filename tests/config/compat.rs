@@ -64,7 +64,12 @@ fn optical_flow_that_contradicts_itself_is_refused() {
         (npy, "{store: none}", "null", both),
         ("encode_formats: {optical_flow: h5}", "{}", "null", "optical_flow: optical flow is stored as `npy`"),
         (npy, "null", "null", "job.encode_formats.optical_flow: nothing computes the optical flow"),
-        (npy, "{detector: raft}", "null", "args.detector: unknown variant `raft`, expected one of `cv2`, `farneback`, `dis`"),
+        (
+            npy,
+            "{detector: raft}",
+            "null",
+            "args.detector: unknown variant `raft`, expected one of `cv2`, `farneback`, `dis`",
+        ),
         (npy, "{detector_args: [0.5, 3, 15, 3, 6]}", "null", "poly_n is out of range: 5 or 7"),
         (npy, "{fps: 0}", "null", "args.fps: is no rate to look at pictures"),
         (
