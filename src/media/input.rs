@@ -6,6 +6,7 @@ use ffmpeg_next::format::context::Input;
 use ffmpeg_next::packet::Mut as _;
 use ffmpeg_next::{Packet, Rational, ffi};
 
+use super::kept::Kept;
 use super::order::{self, Times};
 use super::packets::{self, PacketInfo};
 use super::pass::{Pass, PassOptions};
@@ -22,6 +23,8 @@ pub struct Media {
     input: Input,
     /// Packets were read: the next pass opens the container anew.
     is_read: bool,
+    /// Its packets, where a pass has met all of them.
+    kept: Option<Kept>,
     /// What packets are given that the container has no times for.
     times: Option<Times>,
     log: LogCapture,
@@ -58,7 +61,7 @@ impl Media {
             return Err(MediaError::Empty);
         }
         let input = demux::open(&source, container, &limits, &log)?;
-        Ok(Self { source, container, limits, input, is_read: false, times: None, log })
+        Ok(Self { source, container, limits, input, is_read: false, kept: None, times: None, log })
     }
 
     /// The media's bytes.
@@ -93,10 +96,13 @@ impl Media {
 
     /// Goes back to the first packet.
     ///
-    /// Opens the container anew rather than seeking: a seek loses the packets before the first keyframe of raw streams,
+    /// Takes the packets that were kept, or opens the container anew rather than seeking: a seek loses the packets before the first keyframe of raw streams,
     /// and edit lists and time stamps are then exactly those of the first pass.
     pub fn rewind(&mut self) -> Result<(), MediaError> {
-        if self.is_read {
+        if let Some(kept) = self.kept.as_mut().filter(|kept| kept.is_whole()) {
+            kept.rewind(&mut self.input);
+        } else if self.is_read {
+            self.kept = None;
             self.input = demux::open_again(&self.source, self.container, &self.limits, &self.log, &self.input)?;
             self.is_read = false;
         }
@@ -183,8 +189,17 @@ impl Media {
 
     /// All packets of a stream, in the file's order. One pass over the file, nothing decoded.
     pub fn packets(&mut self, stream: usize) -> Result<Vec<PacketInfo>, MediaError> {
+        self.index(stream, &mut |_| {})
+    }
+
+    /// Sees to it that further passes need not read an MP4 again: its header holds all streams, so that what is known of
+    /// them does not hang on what was read. In other containers it may.
+    fn index(&mut self, stream: usize, look: &mut dyn FnMut(&Packet)) -> Result<Vec<PacketInfo>, MediaError> {
         self.rewind()?;
-        packets::index(self, stream, &mut |_| {})
+        if self.kept.is_none() && matches!(self.container, Container::Mp4 | Container::Mov) {
+            self.kept = Some(Kept::new(&self.input));
+        }
+        packets::index(self, stream, look)
     }
 
     /// As [`Media::packets`] of the first video stream, with presentation times also where the container keeps none (AVI
@@ -204,8 +219,7 @@ impl Media {
 
     fn shown_packets_and(&mut self, look: &mut dyn FnMut(&Packet)) -> Result<Vec<PacketInfo>, MediaError> {
         let stream = self.video()?.stream;
-        self.rewind()?;
-        let mut packets = packets::index(self, stream, look)?;
+        let mut packets = self.index(stream, look)?;
         if packets.iter().all(|packet| packet.pts.is_some()) {
             return Ok(packets);
         }
@@ -236,23 +250,41 @@ impl Media {
     /// The next packet of any stream. Anything but more packets ends the file, as it does for the ffmpeg program;
     /// `Err` tells why it ended early.
     pub(super) fn read(&mut self, packet: &mut Packet) -> Result<bool, ffmpeg_next::Error> {
-        self.is_read = true;
-        loop {
-            // FFmpeg writes over what it is given: the packet before would never be freed.
-            // SAFETY: a packet, empty or whole, is what it takes.
-            unsafe { ffi::av_packet_unref(packet.as_mut_ptr()) };
-            match packet.read(&mut self.input) {
-                Ok(()) => {
-                    if let Some(times) = &mut self.times {
-                        times.give(packet);
-                    }
-                    return Ok(true);
-                }
-                Err(ffmpeg_next::Error::Other { errno: libc::EAGAIN }) => {}
-                Err(ffmpeg_next::Error::Eof) => return Ok(false),
-                Err(error) => return Err(error),
-            }
+        // FFmpeg writes over what it is given: the packet before would never be freed.
+        // SAFETY: a packet, empty or whole, is what it takes.
+        unsafe { ffi::av_packet_unref(packet.as_mut_ptr()) };
+        let is_more = match self.kept.as_mut().filter(|kept| kept.is_whole()) {
+            Some(kept) => kept.give(&self.input, packet)?,
+            None => self.demux(packet)?,
+        };
+        if is_more && let Some(times) = &mut self.times {
+            times.give(packet);
         }
+        Ok(is_more)
+    }
+
+    fn demux(&mut self, packet: &mut Packet) -> Result<bool, ffmpeg_next::Error> {
+        self.is_read = true;
+        let read = loop {
+            match packet.read(&mut self.input) {
+                Err(ffmpeg_next::Error::Other { errno: libc::EAGAIN }) => {}
+                read => break read,
+            }
+        };
+        let end = match read {
+            Ok(()) => {
+                if self.kept.as_mut().is_some_and(|kept| !kept.take(packet)) {
+                    self.kept = None;
+                }
+                return Ok(true);
+            }
+            Err(ffmpeg_next::Error::Eof) => Ok(()),
+            Err(error) => Err(error),
+        };
+        if let Some(kept) = &mut self.kept {
+            kept.end(end);
+        }
+        end.map(|()| false)
     }
 }
 

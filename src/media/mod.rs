@@ -17,6 +17,7 @@ mod demux;
 mod error;
 mod frame;
 mod input;
+mod kept;
 mod limits;
 mod log;
 mod order;

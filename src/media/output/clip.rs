@@ -5,6 +5,7 @@ mod open_ended;
 use ffmpeg_next::{Packet, Rational, frame};
 
 use super::encoder::VideoCodec;
+use super::faststart::FileBytes;
 use super::lane::{Lane, in_turn};
 use super::muxer::{Muxer, SideData};
 use super::own::{Gate, copy_video};
@@ -56,7 +57,7 @@ pub enum SoundSpec {
 /// A finished file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ClipFile {
-    pub bytes: Vec<u8>,
+    pub bytes: FileBytes,
     pub video: Option<StreamSummary>,
     pub sound: Option<StreamSummary>,
 }
