@@ -53,7 +53,7 @@ pub(super) fn limits(limits: &config::Limits) -> Limits {
 pub type Processed = Result<Vec<OutputSample>, Failure>;
 
 impl Mill {
-    /// None where the job leaves media as it is. Starts no worker yet.
+    /// None where the job leaves media as it is. The workers start, so many as there are of them and of the plan's `rows`.
     ///
     /// # Errors
     /// The worker program is missing.
@@ -62,6 +62,7 @@ impl Mill {
         recipe: &Recipe,
         placement: &Placement,
         budget: Budget,
+        rows: u64,
     ) -> Result<Option<Self>, JobError> {
         if recipe.is_idle() {
             return Ok(None);
@@ -75,6 +76,7 @@ impl Mill {
             budget,
         })?;
         tracing::debug!("{workers} media workers");
+        pool.start_ahead(u32::try_from(rows).unwrap_or(u32::MAX));
         Ok(Some(Self {
             pool,
             recipe: recipe.clone(),

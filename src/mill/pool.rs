@@ -9,10 +9,11 @@ use tokio::sync::Semaphore;
 
 use super::answer::{Answer, Request};
 use super::error::MillError;
-use super::exchange::{Parcel, Worker};
+use super::exchange::{Begun, Parcel, Worker};
 use super::limits::Limits;
 use super::lines::{self, Lines};
 use super::outputs;
+use super::process::Process;
 use super::verdict::Verdict;
 use super::wire::{self, Kind, Reply, Task};
 use super::worker::sandbox::SandboxLevel;
@@ -43,6 +44,7 @@ pub struct Pool {
     options: PoolOptions,
     slots: Semaphore,
     idle: Mutex<Vec<Worker>>,
+    begun: Mutex<Vec<Begun>>,
     sandbox: OnceLock<SandboxLevel>,
 }
 
@@ -56,7 +58,7 @@ impl Pool {
         std::env::current_exe().map_or_else(|_| NAME.into(), |own| own.with_file_name(NAME))
     }
 
-    /// Starts nothing yet.
+    /// Starts nothing yet; [`Pool::start_ahead`] does.
     ///
     /// # Errors
     /// [`MillError::Missing`]: there is no program at that path.
@@ -65,7 +67,18 @@ impl Pool {
             return Err(MillError::Missing { path: options.program });
         }
         let slots = Semaphore::new(options.workers.max(1) as usize);
-        Ok(Self { options, slots, idle: Mutex::default(), sandbox: OnceLock::new() })
+        Ok(Self { options, slots, idle: Mutex::default(), begun: Mutex::default(), sandbox: OnceLock::new() })
+    }
+
+    /// Starts up to `count` workers ahead of the first sample, each on a thread: to link FFmpeg's libraries takes them longer
+    /// than a short video does, and the rank has other things to do meanwhile. What goes wrong is told by [`Pool::run`].
+    pub fn start_ahead(&self, count: u32) {
+        let start = |_| {
+            let program = self.options.program.clone();
+            std::thread::Builder::new().name("worker-start".into()).spawn(move || Process::start(&program)).ok()
+        };
+        let begun = (0..count.min(self.options.workers)).filter_map(start);
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner).extend(begun);
     }
 
     /// What holds the workers in: starts one where none has been started yet.
@@ -158,7 +171,8 @@ impl Pool {
     async fn start(&self) -> Result<Worker, MillError> {
         let mut starts = 1;
         let worker = loop {
-            match Worker::start(&self.options.program, &self.options.limits).await {
+            let begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            match Worker::start(&self.options.program, &self.options.limits, begun).await {
                 Err(MillError::Died { .. }) if starts < STARTS => starts += 1,
                 started => break started?,
             }
