@@ -99,9 +99,8 @@ impl Media {
     /// Takes the packets that were kept, or opens the container anew rather than seeking: a seek loses the packets before the first keyframe of raw streams,
     /// and edit lists and time stamps are then exactly those of the first pass.
     pub fn rewind(&mut self) -> Result<(), MediaError> {
-        if let Some(kept) = self.kept.as_mut().filter(|kept| kept.is_whole()) {
-            kept.rewind(&mut self.input);
-        } else if self.is_read {
+        let kept = self.kept.as_mut().filter(|kept| kept.is_whole());
+        if !kept.is_some_and(|kept| kept.rewind(&mut self.input)) && self.is_read {
             self.kept = None;
             self.input = demux::open_again(&self.source, self.container, &self.limits, &self.log, &self.input)?;
             self.is_read = false;
@@ -192,7 +191,7 @@ impl Media {
         self.index(stream, &mut |_| {})
     }
 
-    /// Sees to it that further passes need not read an MP4 again: its header holds all streams, so that what is known of
+    /// Sees to it that the next pass need not read an MP4 again: its header holds all streams, so that what is known of
     /// them does not hang on what was read. In other containers it may.
     fn index(&mut self, stream: usize, look: &mut dyn FnMut(&Packet)) -> Result<Vec<PacketInfo>, MediaError> {
         self.rewind()?;
