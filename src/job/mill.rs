@@ -59,7 +59,7 @@ pub type Processed = Result<Vec<OutputSample>, Failure>;
 pub(super) type Made = (Result<Vec<Output>, Failure>, Usage);
 
 impl Mill {
-    /// None where the job leaves media as it is. Starts no worker yet.
+    /// None where the job leaves media as it is. The workers start, so many as there are of them and of the plan's `rows`.
     ///
     /// # Errors
     /// The worker program is missing.
@@ -68,6 +68,7 @@ impl Mill {
         recipe: &Recipe,
         placement: &Placement,
         budget: Budget,
+        rows: u64,
     ) -> Result<Option<Self>, JobError> {
         if recipe.is_idle() {
             return Ok(None);
@@ -81,6 +82,7 @@ impl Mill {
             budget,
         })?;
         tracing::debug!("{workers} media workers");
+        pool.start_ahead(u32::try_from(rows).unwrap_or(u32::MAX));
         Ok(Some(Self {
             pool: pool.with_gpu(gpu::wish(config, recipe, placement, workers)),
             recipe: recipe.clone(),

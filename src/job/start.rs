@@ -232,7 +232,7 @@ fn feeder(
     let scratch = Arc::new(placement.scratch.clone());
     Ok(Feeder {
         #[cfg(feature = "media")]
-        mill: super::mill::Mill::new(config, recipe, placement, budget.clone())?,
+        mill: super::mill::Mill::new(config, recipe, placement, budget.clone(), plan.rows())?,
         fetcher: Fetcher::with_options(&config.reading, threads, placement.world, budget, scratch, options)?,
         slots: slots(threads),
         metadata: MetadataRoom::new(config.distribution.memory_budget / 2),

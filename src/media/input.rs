@@ -4,9 +4,11 @@ use std::fs::File;
 use std::sync::Arc;
 
 use ffmpeg_next::format::context::Input;
+use ffmpeg_next::packet::Mut as _;
 use ffmpeg_next::{Packet, Rational, ffi};
 
 use super::hw::HwDevice;
+use super::kept::Kept;
 use super::order::{self, Times};
 use super::packets::{self, PacketInfo};
 use super::pass::{Pass, PassOptions};
@@ -23,6 +25,8 @@ pub struct Media {
     input: Input,
     /// Packets were read: the next pass opens the container anew.
     is_read: bool,
+    /// Its packets, where a pass has met all of them.
+    kept: Option<Kept>,
     /// What packets are given that the container has no times for.
     /// Decodes the video, where it can.
     hardware: Option<Arc<HwDevice>>,
@@ -78,6 +82,7 @@ impl Media {
             limits,
             input,
             is_read: false,
+            kept: None,
             times: None,
             hardware: None,
             decoded: Decoded::default(),
@@ -141,10 +146,12 @@ impl Media {
 
     /// Goes back to the first packet.
     ///
-    /// Opens the container anew rather than seeking: a seek loses the packets before the first keyframe of raw streams,
+    /// Takes the packets that were kept, or opens the container anew rather than seeking: a seek loses the packets before the first keyframe of raw streams,
     /// and edit lists and time stamps are then exactly those of the first pass.
     pub fn rewind(&mut self) -> Result<(), MediaError> {
-        if self.is_read {
+        let kept = self.kept.as_mut().filter(|kept| kept.is_whole());
+        if !kept.is_some_and(|kept| kept.rewind(&mut self.input)) && self.is_read {
+            self.kept = None;
             self.input = demux::open_again(&self.source, self.container, &self.limits, &self.log, &self.input)?;
             self.is_read = false;
         }
@@ -231,8 +238,17 @@ impl Media {
 
     /// All packets of a stream, in the file's order. One pass over the file, nothing decoded.
     pub fn packets(&mut self, stream: usize) -> Result<Vec<PacketInfo>, MediaError> {
+        self.index(stream, &mut |_| {})
+    }
+
+    /// Sees to it that the next pass need not read an MP4 again: its header holds all streams, so that what is known of
+    /// them does not hang on what was read. In other containers it may.
+    fn index(&mut self, stream: usize, look: &mut dyn FnMut(&Packet)) -> Result<Vec<PacketInfo>, MediaError> {
         self.rewind()?;
-        packets::index(self, stream, &mut |_| {})
+        if self.kept.is_none() && matches!(self.container, Container::Mp4 | Container::Mov) {
+            self.kept = Some(Kept::new(&self.input));
+        }
+        packets::index(self, stream, look)
     }
 
     /// As [`Media::packets`] of the first video stream, with presentation times also where the container keeps none (AVI
@@ -252,8 +268,7 @@ impl Media {
 
     fn shown_packets_and(&mut self, look: &mut dyn FnMut(&Packet)) -> Result<Vec<PacketInfo>, MediaError> {
         let stream = self.video()?.stream;
-        self.rewind()?;
-        let mut packets = packets::index(self, stream, look)?;
+        let mut packets = self.index(stream, look)?;
         if packets.iter().all(|packet| packet.pts.is_some()) {
             return Ok(packets);
         }
@@ -284,20 +299,41 @@ impl Media {
     /// The next packet of any stream. Anything but more packets ends the file, as it does for the ffmpeg program;
     /// `Err` tells why it ended early.
     pub(super) fn read(&mut self, packet: &mut Packet) -> Result<bool, ffmpeg_next::Error> {
-        self.is_read = true;
-        loop {
-            match packet.read(&mut self.input) {
-                Ok(()) => {
-                    if let Some(times) = &mut self.times {
-                        times.give(packet);
-                    }
-                    return Ok(true);
-                }
-                Err(ffmpeg_next::Error::Other { errno: libc::EAGAIN }) => {}
-                Err(ffmpeg_next::Error::Eof) => return Ok(false),
-                Err(error) => return Err(error),
-            }
+        // FFmpeg writes over what it is given: the packet before would never be freed.
+        // SAFETY: a packet, empty or whole, is what it takes.
+        unsafe { ffi::av_packet_unref(packet.as_mut_ptr()) };
+        let is_more = match self.kept.as_mut().filter(|kept| kept.is_whole()) {
+            Some(kept) => kept.give(&self.input, packet)?,
+            None => self.demux(packet)?,
+        };
+        if is_more && let Some(times) = &mut self.times {
+            times.give(packet);
         }
+        Ok(is_more)
+    }
+
+    fn demux(&mut self, packet: &mut Packet) -> Result<bool, ffmpeg_next::Error> {
+        self.is_read = true;
+        let read = loop {
+            match packet.read(&mut self.input) {
+                Err(ffmpeg_next::Error::Other { errno: libc::EAGAIN }) => {}
+                read => break read,
+            }
+        };
+        let end = match read {
+            Ok(()) => {
+                if self.kept.as_mut().is_some_and(|kept| !kept.take(packet)) {
+                    self.kept = None;
+                }
+                return Ok(true);
+            }
+            Err(ffmpeg_next::Error::Eof) => Ok(()),
+            Err(error) => Err(error),
+        };
+        if let Some(kept) = &mut self.kept {
+            kept.end(end);
+        }
+        end.map(|()| false)
     }
 }
 
@@ -313,4 +349,29 @@ fn is_video(stream: &ffmpeg_next::Stream<'_>) -> bool {
     let disposition = unsafe { (*stream.as_ptr()).disposition };
     stream.parameters().medium() == ffmpeg_next::media::Type::Video
         && disposition & ffi::AV_DISPOSITION_ATTACHED_PIC == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use ffmpeg_next::packet::Ref as _;
+
+    use super::*;
+
+    #[test]
+    fn a_packet_that_was_read_is_freed_by_the_next_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.mp4");
+        let mut ffmpeg = std::process::Command::new("ffmpeg");
+        ffmpeg.args(["-nostdin", "-v", "error", "-f", "lavfi", "-i", "testsrc2=d=1:s=96x64:r=5"]).arg(&path);
+        assert!(ffmpeg.status().expect("ffmpeg is installed").success());
+        let mut media = Media::open(File::open(path).unwrap(), Container::Mp4, Limits::default()).unwrap();
+        let mut packet = Packet::empty();
+        assert!(media.read(&mut packet).unwrap());
+        let kept = super::super::keep(&packet);
+        // SAFETY: the packet holds its bytes.
+        let owners = || unsafe { ffi::av_buffer_get_ref_count((*kept.as_ptr()).buf) };
+        assert_eq!(owners(), 2);
+        assert!(media.read(&mut packet).unwrap());
+        assert_eq!(owners(), 1);
+    }
 }

@@ -19,6 +19,7 @@ mod error;
 mod frame;
 mod hw;
 mod input;
+mod kept;
 mod limits;
 mod log;
 mod order;

@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -19,7 +20,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use super::error::MillError;
 use super::limits::Limits;
 use super::lines::Lines;
-use super::process::Process;
+use super::process::{Ends, Process};
 use super::seats::Seat;
 use super::verdict::{Verdict, describe};
 use super::wire::{self, Hello, Kind, Reply, Setup};
@@ -34,6 +35,9 @@ const START_TIME: Duration = Duration::from_secs(120);
 const MEASURE: Duration = Duration::from_millis(100);
 /// Samples after which a worker is replaced: libraries leak.
 const MAX_SERVED: u32 = 500;
+
+/// A process on its way that nobody has spoken to.
+pub(super) type Begun = JoinHandle<Result<(Process, Ends), MillError>>;
 
 /// A worker that has said hello.
 #[derive(Debug)]
@@ -59,9 +63,16 @@ pub(super) struct Parcel {
 }
 
 impl Worker {
-    pub(super) async fn start(program: &Path, limits: &Limits, gpu: Option<Wish>) -> Result<Self, MillError> {
+    /// `begun`: a process that was started ahead.
+    pub(super) async fn start(
+        program: &Path,
+        limits: &Limits,
+        gpu: Option<Wish>,
+        begun: Option<Begun>,
+    ) -> Result<Self, MillError> {
         let path = program.to_owned();
-        let started = tokio::task::spawn_blocking(move || Process::start(&path)).await;
+        let begun = move || begun.and_then(|thread| thread.join().ok()).unwrap_or_else(|| Process::start(&path));
+        let started = tokio::task::spawn_blocking(begun).await;
         let (process, ends) = started.map_err(|error| cannot_start(program, io::Error::other(error)))??;
         let socket = std::os::unix::net::UnixStream::from(ends.socket);
         socket.set_nonblocking(true).map_err(|source| cannot_start(program, source))?;

@@ -9,10 +9,11 @@ use tokio::sync::Semaphore;
 
 use super::answer::{Answer, Request};
 use super::error::MillError;
-use super::exchange::{Parcel, Worker};
+use super::exchange::{Begun, Parcel, Worker};
 use super::limits::Limits;
 use super::lines::{self, Lines};
 use super::outputs;
+use super::process::Process;
 use super::seats::Seats;
 use super::verdict::Verdict;
 use super::wire::{self, Kind, Reply, Task};
@@ -45,6 +46,7 @@ pub struct Pool {
     options: PoolOptions,
     slots: Semaphore,
     idle: Mutex<Vec<Worker>>,
+    begun: Mutex<Vec<Begun>>,
     sandbox: OnceLock<SandboxLevel>,
     gpu: Option<Wish>,
     seats: Arc<Seats>,
@@ -62,7 +64,7 @@ impl Pool {
         std::env::current_exe().map_or_else(|_| NAME.into(), |own| own.with_file_name(NAME))
     }
 
-    /// Starts nothing yet.
+    /// Starts nothing yet; [`Pool::start_ahead`] does.
     ///
     /// # Errors
     /// [`MillError::Missing`]: there is no program at that path.
@@ -75,6 +77,7 @@ impl Pool {
             options,
             slots,
             idle: Mutex::default(),
+            begun: Mutex::default(),
             sandbox: OnceLock::new(),
             gpu: None,
             seats: Arc::default(),
@@ -100,6 +103,17 @@ impl Pool {
     /// What the workers so far have said of their GPU.
     pub fn found_gpu(&self) -> Option<&Result<DeviceInfo, Missing>> {
         self.found.get()
+    }
+
+    /// Starts up to `count` workers ahead of the first sample, each on a thread: to link FFmpeg's libraries takes them longer
+    /// than a short video does, and the rank has other things to do meanwhile. What goes wrong is told by [`Pool::run`].
+    pub fn start_ahead(&self, count: u32) {
+        let start = |_| {
+            let program = self.options.program.clone();
+            std::thread::Builder::new().name("worker-start".into()).spawn(move || Process::start(&program)).ok()
+        };
+        let begun = (0..count.min(self.options.workers)).filter_map(start);
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner).extend(begun);
     }
 
     /// What holds the workers in: starts one where none has been started yet.
@@ -220,7 +234,8 @@ impl Pool {
         let gpu = self.wish(seat.number, lost);
         let mut starts = 1;
         let mut worker = loop {
-            match Worker::start(&self.options.program, &self.options.limits, gpu).await {
+            let begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            match Worker::start(&self.options.program, &self.options.limits, gpu, begun).await {
                 Err(MillError::Died { .. }) if starts < STARTS => starts += 1,
                 started => break started?,
             }

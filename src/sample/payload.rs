@@ -11,8 +11,8 @@ use bytes::Bytes;
 
 use super::{Budget, Permit};
 
-/// Bytes of a spilled payload that are read at a time.
-const COPY_BLOCK: usize = 1 << 20;
+/// Bytes that are read at a time: as many as stay in a processor's own cache until they are hashed and written.
+const COPY_BLOCK: usize = 256 << 10;
 
 /// Anything that bytes can be read from at an offset.
 pub trait ReadSeek: Read + Seek + Send {}

@@ -50,7 +50,7 @@ fn copied_clips_have_the_source_frames_and_nothing_that_cannot_be_decoded() {
             let piece = (seconds(start), seconds(end));
             let planned = plan(&known, piece, Cut::Copy).unwrap();
             let file = cut(&mut media, planned, known.unit, &extension);
-            let made = lab.write(&format!("made.{extension}"), &file.bytes);
+            let made = lab.write(&format!("made.{extension}"), &file.bytes.to_vec());
             let is_whole = planned.end == known.end || known.times.contains(&planned.end);
             assert!(is_whole, "{name}: the label ends within a frame");
             let at = |time: i64| known.times.partition_point(|own| *own < time);
@@ -144,7 +144,7 @@ fn close_spans_within_one_group_are_each_labelled_as_they_are() {
         let file = cut(&mut media, planned, known.unit, "mp4");
         let video = file.video.unwrap();
         assert!(video.start <= start && (start + 1.0..start + 1.2).contains(&video.end), "{start}: {video:?}");
-        let made = lab.write("made.mp4", &file.bytes);
+        let made = lab.write("made.mp4", &file.bytes.to_vec());
         let mut made = hashes(&ffprobe(
             &made,
             "-select_streams v:0 -show_packets -show_entries packet=pts,data_hash -show_data_hash md5",

@@ -57,7 +57,7 @@ pub fn make_of(media: &mut Media, spec: &ClipSpec, actions: Option<Vec<Action>>)
 fn whole(lab: &Lab, path: &Path, graph: Option<&str>, formats: &str) -> PathBuf {
     let mut media = open(path);
     let spec = spec(&media, "mkv", encode(graph, lossless(formats)), SoundSpec::None);
-    lab.write("made.mkv", &make(&mut media, &spec).unwrap().bytes)
+    lab.write("made.mkv", &make(&mut media, &spec).unwrap().bytes.to_vec())
 }
 
 /// A checksum a frame, with `arguments` before the file and `filters` behind it.
@@ -156,7 +156,7 @@ fn pictures_are_stood_upright_as_ffmpeg_does_it() {
         // A copy is turned by the player: it keeps the matrix.
         let mut media = open(&turned);
         let spec = spec(&media, "mp4", VideoSpec::Copy, SoundSpec::None);
-        let copy = lab.write("copy.mp4", &make(&mut media, &spec).unwrap().bytes);
+        let copy = lab.write("copy.mp4", &make(&mut media, &spec).unwrap().bytes.to_vec());
         assert!(sums(&copy, "-fps_mode passthrough") == sums(&turned, "-fps_mode passthrough"), "{a} {b} {c} {d}");
     }
 }
@@ -180,7 +180,7 @@ fn a_copy_of_everything_is_ffmpegs_copy() {
         let spec = spec(&media, extension, VideoSpec::Copy, SoundSpec::Copy);
         let first = make(&mut media, &spec).unwrap();
         assert_eq!(first.bytes, make(&mut media, &spec).unwrap().bytes, "{name}: not the same bytes again");
-        let made = lab.write(&format!("made.{extension}"), &first.bytes);
+        let made = lab.write(&format!("made.{extension}"), &first.bytes.to_vec());
         let want = lab.make(&format!("want.{extension}"), &format!("-i {} -c copy", path.display()));
         let packets = |path: &Path| {
             let packets = "-show_packets -show_data_hash md5 -show_entries packet=stream_index,pts,dts,flags,data_hash";
@@ -213,7 +213,7 @@ fn files_begin_at_zero_and_mp4_has_its_index_first() {
     for extension in ["mp4", "mov", "mkv", "ts"] {
         let mut media = open(&path);
         let spec = spec(&media, extension, VideoSpec::Copy, SoundSpec::None);
-        let made = lab.write(&format!("made.{extension}"), &make(&mut media, &spec).unwrap().bytes);
+        let made = lab.write(&format!("made.{extension}"), &make(&mut media, &spec).unwrap().bytes.to_vec());
         let probed = ffprobe(&made, "-show_format -show_streams");
         let start: f64 = probed["format"]["start_time"].as_str().unwrap().parse().unwrap();
         let first = times(&made, "pts_time")[0];
@@ -258,7 +258,7 @@ fn odd_sizes_deep_colours_and_single_frames() {
         {
             let spec = spec(&media, extension, encode(None, codec), SoundSpec::None);
             let file = make(&mut media, &spec).unwrap();
-            let file = lab.write(&format!("small.{extension}"), &file.bytes);
+            let file = lab.write(&format!("small.{extension}"), &file.bytes.to_vec());
             assert_eq!(frames(&file).len(), frames(&path).len(), "{name} as {extension}");
             assert_eq!(complaints(&file), "", "{name} as {extension}");
         }
@@ -280,7 +280,7 @@ fn a_change_of_size_keeps_the_first_one() {
     let file = make(&mut media, &spec).unwrap();
     let video = file.video.unwrap();
     assert_eq!((video.width, video.height), (64, 36));
-    let made = lab.write("made.mp4", &file.bytes);
+    let made = lab.write("made.mp4", &file.bytes.to_vec());
     // The second part starts at the first one's time: it is shown behind it.
     assert_eq!((frames(&made).len(), video.packets), (20, 20));
     let times = times(&made, "pts_time");
@@ -302,7 +302,7 @@ fn frames_last_until_the_next_one() {
         let file = make(&mut media, &spec).unwrap();
         let video = file.video.unwrap();
         assert!((video.end - end).abs() < 1e-3, "{extension}: ends at {}, not {end}", video.end);
-        let made = lab.write(&format!("made.{extension}"), &file.bytes);
+        let made = lab.write(&format!("made.{extension}"), &file.bytes.to_vec());
         assert_eq!(shift(&times(&made, "pts_time"), 0.0), shift(&source, 0.0), "{extension}");
         let length: f64 = ffprobe(&made, "-show_format")["format"]["duration"].as_str().unwrap().parse().unwrap();
         assert!((length - end).abs() < 2e-3, "{extension}: {length} s long, not {end}");
@@ -339,7 +339,7 @@ fn tags_that_the_container_knows_are_kept() {
         for extension in ["mp4", "mov", "mkv", "ts"] {
             let mut media = open(&path);
             let spec = spec(&media, extension, VideoSpec::Copy, SoundSpec::None);
-            let made = lab.write(&format!("made.{extension}"), &make(&mut media, &spec).unwrap().bytes);
+            let made = lab.write(&format!("made.{extension}"), &make(&mut media, &spec).unwrap().bytes.to_vec());
             let want = lab.make(&format!("want.{extension}"), &format!("-i {} -c copy", path.display()));
             let of = |path: &Path| ffprobe(path, "-show_streams")["streams"][0]["codec_tag_string"].clone();
             assert_eq!(of(&made), of(&want), "{extension}");

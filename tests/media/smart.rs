@@ -67,7 +67,7 @@ impl Source {
         let codec = groups.edges(None, None);
         let video = VideoSpec::Smart(SmartSpec { groups, seams, codec });
         let file = self.make(&mut media, (first, last), extension, video, &seams.edges().collect::<Vec<_>>());
-        let path = lab.write(&format!("smart.{extension}"), &file.bytes);
+        let path = lab.write(&format!("smart.{extension}"), &file.bytes.to_vec());
         Ok(Cut { seams, file, path, first, last })
     }
 
@@ -75,7 +75,7 @@ impl Source {
         let mut media = open(&self.path);
         let video = encode(None, Encoding::default().video(extension));
         let file = self.make(&mut media, (first, last), extension, video, &[self.stretch(first, last)]);
-        lab.write(&format!("exact.{extension}"), &file.bytes)
+        lab.write(&format!("exact.{extension}"), &file.bytes.to_vec())
     }
 
     fn make(
@@ -276,7 +276,7 @@ fn opencv_decodes_what_ffmpeg_decodes() {
     let mut jobs = Vec::new();
     for (n, span) in [(13, 137), (1, 61), (30, 91), (0, 145), (0, 33)].into_iter().enumerate() {
         let cut = source.cut(&lab, span, "mp4").unwrap();
-        let path = lab.write(&format!("clip{n}.mp4"), &cut.file.bytes);
+        let path = lab.write(&format!("clip{n}.mp4"), &cut.file.bytes.to_vec());
         jobs.push(json!({"clip": path, "source": source.path, "first": span.0, "parts": cut.seams.frames}));
     }
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

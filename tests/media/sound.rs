@@ -22,7 +22,7 @@ fn cut(media: &mut Media, spec: &ClipSpec) -> Result<Vec<u8>, MediaError> {
         let Event::Packet(packet) = event else { continue };
         writer.packet(packet)?;
     }
-    Ok(writer.finish()?.bytes)
+    Ok(writer.finish()?.bytes.to_vec())
 }
 
 fn whole(media: &mut Media, extension: &str) -> Vec<u8> {

@@ -60,7 +60,7 @@ pub fn made(media: &mut Media, spec: &ClipSpec) -> Result<Vec<u8>, MediaError> {
         let Event::Packet(packet) = event else { continue };
         writer.packet(packet)?;
     }
-    Ok(writer.finish()?.bytes)
+    Ok(writer.finish()?.bytes.to_vec())
 }
 
 pub fn encoded(extension: &str) -> SoundSpec {

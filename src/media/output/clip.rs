@@ -5,7 +5,8 @@ mod open_ended;
 use ffmpeg_next::{Packet, Rational, frame};
 
 use super::encoder::VideoCodec;
-use super::lane::{Lane, in_turn};
+use super::faststart::FileBytes;
+use super::lane::{Lane, Turn, in_turn};
 use super::muxer::{Muxer, SideData};
 use super::own::{Gate, copy_video};
 use super::pictures::Encoded;
@@ -56,7 +57,7 @@ pub enum SoundSpec {
 /// A finished file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ClipFile {
-    pub bytes: Vec<u8>,
+    pub bytes: FileBytes,
     pub video: Option<StreamSummary>,
     pub sound: Option<StreamSummary>,
 }
@@ -96,6 +97,7 @@ pub struct ClipWriter {
     sound: Sound,
     video_lane: Lane,
     sound_lane: Lane,
+    turns: Vec<Turn>,
     stretch: Option<Stretch>,
     span: (f64, f64),
     gate: Gate,
@@ -155,6 +157,7 @@ impl ClipWriter {
             sound,
             video_lane,
             sound_lane,
+            turns: Vec::new(),
             stretch: spec.stretch,
             span: spec.span,
             gate: Gate::default(),
@@ -307,10 +310,8 @@ impl ClipWriter {
             self.muxer.begin(&self.log)?;
             self.has_begun = true;
         }
-        for (stream, packet) in in_turn(&mut self.video_lane, &mut self.sound_lane) {
-            self.muxer.write(packet, stream)?;
-        }
-        Ok(())
+        in_turn(&mut self.video_lane, &mut self.sound_lane, &mut self.turns);
+        self.turns.drain(..).try_for_each(|(_, stream, packet)| self.muxer.write(packet, stream))
     }
 
     /// Copied pictures still have to be turned by the player.

@@ -1,21 +1,48 @@
 //! An MP4 file's index before its media, so that it can be played while it comes in.
 
-/// Moves the index (`moov`) of a finished MP4 or QuickTime file before the media. Done in place and in memory, as FFmpeg's
-/// own `+faststart` has to open the file once more. A file of another shape, or over 4 GiB with short offsets, stays as it
-/// is: it is as valid.
-pub fn index_first(file: &mut [u8]) {
-    let Some(plan) = plan(file) else { return };
-    let Some(index) = file.get_mut(plan.index..plan.end) else { return };
-    let by = index.len() as u64;
-    if shift(index, by, false).is_none() || shift(index, by, true).is_none() {
-        return;
+/// A finished file, perhaps in another order than that in which it was written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FileBytes {
+    bytes: Vec<u8>,
+    /// The index is to stand before the media.
+    plan: Option<Plan>,
+}
+
+impl FileBytes {
+    /// As it was written.
+    pub fn plain(bytes: Vec<u8>) -> Self {
+        Self { bytes, plan: None }
     }
-    if let Some(rest) = file.get_mut(plan.media..plan.end) {
-        rest.rotate_right(plan.end - plan.index);
+
+    /// The index (`moov`) of an MP4 or QuickTime file before the media: what FFmpeg's own `+faststart` has to open the file
+    /// once more for. A file of another shape, or over 4 GiB with short offsets, stays as it is: it is as valid.
+    ///
+    /// The bytes are not moved: most of a file is media.
+    pub fn index_first(mut bytes: Vec<u8>) -> Self {
+        let plan = plan(&bytes).filter(|plan| {
+            let Some(index) = bytes.get_mut(plan.index..plan.end) else { return false };
+            let by = index.len() as u64;
+            shift(index, by, false).is_some() && shift(index, by, true).is_some()
+        });
+        Self { bytes, plan }
+    }
+
+    /// The whole file, copied into one piece.
+    pub fn to_vec(&self) -> Vec<u8> {
+        self.pieces().concat()
+    }
+
+    /// The file's bytes, one piece behind the other.
+    pub fn pieces(&self) -> [&[u8]; 4] {
+        let whole = self.bytes.len();
+        let Plan { media, index, end } = self.plan.unwrap_or(Plan { media: whole, index: whole, end: whole });
+        let ranges = [0..media, index..end, media..index, end..whole];
+        ranges.map(|range| self.bytes.get(range).unwrap_or_default())
     }
 }
 
 /// Where the media begins, and the index behind it.
+#[derive(Debug, Clone, Copy, PartialEq)]
 struct Plan {
     media: usize,
     index: usize,
@@ -96,8 +123,8 @@ mod tests {
 
     #[test]
     fn the_index_moves_before_the_media_and_its_offsets_go_along() {
-        let mut bytes = file(20);
-        index_first(&mut bytes);
+        let bytes = FileBytes::index_first(file(20)).to_vec();
+        assert_eq!(bytes.len(), file(20).len());
         assert_eq!(&bytes[16..20], b"moov");
         let at = bytes.windows(4).position(|window| window == b"stco").unwrap();
         let offset = u32::from_be_bytes(*bytes[at + 12..].first_chunk().unwrap()) as usize;
@@ -106,10 +133,16 @@ mod tests {
 
     #[test]
     fn what_cannot_be_moved_stays() {
-        for mut bytes in [file(u32::MAX), b"no boxes at all".to_vec(), Vec::new(), file(20)[..30].to_vec()] {
-            let before = bytes.clone();
-            index_first(&mut bytes);
-            assert_eq!(bytes, before);
+        for bytes in [file(u32::MAX), b"no boxes at all".to_vec(), Vec::new(), file(20)[..30].to_vec()] {
+            assert_eq!(FileBytes::index_first(bytes.clone()).to_vec(), bytes);
         }
+    }
+
+    #[test]
+    fn what_stands_behind_the_index_stays_there() {
+        let behind = boxed(b"free", b"behind");
+        let bytes = FileBytes::index_first([file(20), behind.clone()].concat()).to_vec();
+        assert_eq!(&bytes[16..20], b"moov");
+        assert!(bytes.ends_with(&behind));
     }
 }

@@ -48,22 +48,22 @@ impl Lane {
     }
 }
 
-/// What waits in both lanes, by decoding time: a lane that had to wait for its last packet does not come before the other.
-pub fn in_turn(video: &mut Lane, sound: &mut Lane) -> Vec<(usize, Packet)> {
-    let seconds = |lane: &Lane, packet: &Packet| {
-        let unit = lane.ready.as_ref().map_or(0.0, |(_, time_base)| f64::from(*time_base));
-        packet.dts().or(packet.pts()).map_or(f64::NEG_INFINITY, |time| time as f64 * unit)
-    };
-    let mut turns = Vec::new();
+/// A packet's seconds, its stream's number in the file, the packet.
+pub type Turn = (f64, usize, Packet);
+
+/// Moves what waits in both lanes to `turns`, by decoding time: a lane that had to wait for its last packet does not come
+/// before the other. Nothing is allocated where there is room already: this happens at every packet.
+pub fn in_turn(video: &mut Lane, sound: &mut Lane, turns: &mut Vec<Turn>) {
     for lane in [video, sound] {
         let Some(stream) = lane.muxed else { continue };
+        let unit = lane.ready.as_ref().map_or(0.0, |(_, time_base)| f64::from(*time_base));
         let mut latest = f64::NEG_INFINITY;
-        for packet in std::mem::take(&mut lane.waiting) {
+        for packet in lane.waiting.drain(..) {
+            let seconds = packet.dts().or(packet.pts()).map_or(f64::NEG_INFINITY, |time| time as f64 * unit);
             // Within a lane the order stays.
-            latest = seconds(lane, &packet).max(latest);
+            latest = seconds.max(latest);
             turns.push((latest, stream, packet));
         }
     }
     turns.sort_by(|a, b| a.0.total_cmp(&b.0));
-    turns.into_iter().map(|(_, stream, packet)| (stream, packet)).collect()
 }

@@ -9,7 +9,7 @@ use ffmpeg_next::format::context::{Output, StreamIo};
 use ffmpeg_next::packet::{Mut as _, Ref as _};
 use ffmpeg_next::{Dictionary, Error, Packet, Rational, ffi};
 
-use super::faststart;
+use super::faststart::FileBytes;
 use crate::media::MediaError;
 use crate::media::log::LogLines;
 
@@ -194,7 +194,7 @@ impl Muxer {
     }
 
     /// The whole file.
-    pub fn finish(mut self) -> Result<Vec<u8>, MediaError> {
+    pub fn finish(mut self) -> Result<FileBytes, MediaError> {
         self.output.write_trailer().map_err(plain)?;
         // SAFETY: the writer is open until the context is dropped; what it holds back goes to the memory.
         unsafe { ffi::avio_flush((*self.output.as_mut_ptr()).pb) };
@@ -202,11 +202,8 @@ impl Muxer {
         let memory = self.memory.clone();
         drop(self);
         let mut cursor = memory.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut bytes = std::mem::take(cursor.get_mut());
-        if is_indexed {
-            faststart::index_first(&mut bytes);
-        }
-        Ok(bytes)
+        let bytes = std::mem::take(cursor.get_mut());
+        Ok(if is_indexed { FileBytes::index_first(bytes) } else { FileBytes::plain(bytes) })
     }
 }
 

@@ -89,12 +89,25 @@ impl<'a> Outlet<'a> {
     /// # Errors
     /// `output_too_large`: over the limit for all outputs of a sample; `decoder_memory`: the machine has no room.
     pub fn store(&self, bytes: &[u8]) -> Result<Stored, Failure> {
-        let stored = Stored { offset: self.at.get(), len: bytes.len() as u64 };
-        let end = stored.offset + stored.len;
+        self.store_all(&[bytes])
+    }
+
+    /// Hands over one member that lies in pieces, which follow each other.
+    ///
+    /// # Errors
+    /// As [`Outlet::store`].
+    pub fn store_all(&self, pieces: &[&[u8]]) -> Result<Stored, Failure> {
+        let len = pieces.iter().map(|piece| piece.len() as u64).sum();
+        let stored = Stored { offset: self.at.get(), len };
+        let end = stored.offset + len;
         if end > self.limit {
             return Err(self.too_large());
         }
-        self.write(bytes, stored.offset)?;
+        let mut at = stored.offset;
+        for piece in pieces {
+            self.write(piece, at)?;
+            at += piece.len() as u64;
+        }
         self.at.set(end);
         Ok(stored)
     }

@@ -67,7 +67,7 @@ impl Ready {
     fn store(&mut self, done: Vec<((i64, i64), Done)>, outlet: &Outlet<'_>) -> Result<(), Failure> {
         for (stretch, Done { files, .. }) in done {
             let store = |(extension, file): (String, crate::media::ClipFile)| {
-                Ok((extension, file.video, outlet.store(&file.bytes)?))
+                Ok((extension, file.video, outlet.store_all(&file.bytes.pieces())?))
             };
             self.0.push(Clip { stretch, files: files.into_iter().map(store).collect::<Result<_, Failure>>()? });
         }

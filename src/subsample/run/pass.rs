@@ -140,7 +140,7 @@ fn store(
             if let Some(video) = &file.video {
                 output.note(video, work, start, meta);
             }
-            output.members.push((extension, outlet.store(&file.bytes)?));
+            output.members.push((extension, outlet.store_all(&file.bytes.pieces())?));
         }
     }
     Ok(again)
