@@ -105,7 +105,10 @@ fn directions_are_the_wheels_colours_and_the_same_bytes_every_time() {
         let npy = array(&[RIGHT, DOWN, LEFT, UP, STILL], (4, 2), is_half);
         let lab = Lab::new(&[("a.json", b"{}"), ("a.npy", &npy), ("b.json", b"{}")]);
         let (picture, told) = lab.picture(&[]);
-        insta::allow_duplicates! { insta::assert_snapshot!(told, @"") };
+        insta::allow_duplicates! { insta::assert_snapshot!(told, @"
+        flows 0, 1, 2, 3, 4 of 5; 4×2, enlarged 48 ×
+        full colour: 2.000 px; longest: 2.000 px
+        ") };
         // Tiles of 192×96 in columns of three, 4 pixels apart.
         let tile = |x: usize, y: usize| {
             let (left, top) = (4 + x * 196, 4 + y * 100);
@@ -116,9 +119,10 @@ fn directions_are_the_wheels_colours_and_the_same_bytes_every_time() {
         let shown = [tile(0, 0), tile(1, 0), tile(0, 1), tile(1, 1), tile(0, 2)];
         assert_eq!(shown, [[255, 0, 0], [255, 229, 0], [0, 209, 255], [88, 0, 255], [255; 3]], "{told}");
         // The wheel at the right says the same.
-        let middle = (picture.width - 4 - 49, 4 + 48);
-        let wheel = [(48, 0), (0, 48), (-48, 0), (0, -48)];
-        let wheel = wheel.map(|(x, y)| picture.at(middle.0.strict_add_signed(x), middle.1.strict_add_signed(y)));
+        let middle: (usize, usize) = (picture.width - 4 - 49, 4 + 48);
+        let wheel: [(isize, isize); 4] = [(48, 0), (0, 48), (-48, 0), (0, -48)];
+        let wheel =
+            wheel.map(|(x, y)| picture.at(middle.0.saturating_add_signed(x), middle.1.saturating_add_signed(y)));
         assert_eq!(wheel, [shown[0], shown[1], shown[2], shown[3]]);
         let first = std::fs::read(lab.path("out.png")).unwrap();
         lab.picture(&[]);
@@ -132,27 +136,39 @@ fn one_flow_few_flows_and_a_scale() {
     let vectors: Vec<[f32; 2]> = (0..20).map(|n| [1.0 + n as f32, 0.0]).collect();
     let lab = Lab::new(&[("a.npy", &array(&vectors, (128, 96), true))]);
     let (picture, told) = lab.picture(&["--pair", "9"]);
-    insta::assert_snapshot!(told, @"");
+    insta::assert_snapshot!(told, @"
+    flow 9 of 20; 128×96
+    full colour: 10.000 px; longest: 10.000 px
+    ");
     assert_eq!((picture.width, picture.height, picture.at(4, 4)), (4 + 132 + 101, 105, [255, 0, 0]));
     let (picture, told) = lab.picture(&["--pair", "9", "--scale", "20"]);
-    insta::assert_snapshot!(told, @"");
+    insta::assert_snapshot!(told, @"
+    flow 9 of 20; 128×96
+    full colour: 20.000 px; longest: 10.000 px
+    ");
     assert_eq!(picture.at(4, 4), [255, 127, 127]);
     let (picture, told) = lab.picture(&["--pairs", "3", "--scale", "1"]);
-    insta::assert_snapshot!(told, @"");
+    insta::assert_snapshot!(told, @"
+    flows 0, 6, 13 of 20; 128×96
+    full colour: 1.000 px; longest: 14.000 px
+    ");
     assert_eq!([picture.at(4, 4), picture.at(136, 4)], [[255, 0, 0], [191, 0, 0]], "too fast is dark");
     let ended = lab.inspect(&["a", "--flow", "out.png", "--pairs", "3", "--json"]).expect(0);
     let json: Value = serde_json::from_str(&ended.stdout).unwrap();
     assert_eq!((&json["pairs"], &json["shape"]), (&[0, 6, 13].into(), &[20, 96, 128, 2].into()));
-    insta::assert_snapshot!(lab.inspect(&["a", "--flow", "out.png", "--pair", "20"]).expect(1).stderr, @"");
+    insta::assert_snapshot!(lab.inspect(&["a", "--flow", "out.png", "--pair", "20"]).expect(1).stderr, @"error: sample a has the flows 0 to 19; there is no flow 20");
 }
 
 #[test]
 fn large_flows_become_small_on_a_sheet_and_stay_large_alone() {
     let lab = Lab::new(&[("a.npy", &array(&[RIGHT, LEFT], (1100, 600), true))]);
     let (sheet, told) = lab.picture(&[]);
-    insta::assert_snapshot!(told, @"");
-    assert_eq!((sheet.width, sheet.height), (4 + 2 * 371 + 101, 4 + 204));
-    assert_eq!([sheet.at(4, 4), sheet.at(375, 203)], [[255, 0, 0], [0, 209, 255]]);
+    insta::assert_snapshot!(told, @"
+    flows 0, 1 of 2; 1100×600, made smaller by 3
+    full colour: 2.000 px; longest: 2.000 px
+    ");
+    assert_eq!((sheet.width, sheet.height), (4 + 371 + 101, 4 + 2 * 204));
+    assert_eq!([sheet.at(4, 4), sheet.at(370, 407)], [[255, 0, 0], [0, 209, 255]]);
     let (alone, _) = lab.picture(&["--pair", "1"]);
     assert_eq!((alone.width, alone.height, alone.at(1103, 603)), (4 + 1104 + 101, 608, [0, 209, 255]));
 }
@@ -161,7 +177,11 @@ fn large_flows_become_small_on_a_sheet_and_stay_large_alone() {
 fn what_is_no_number_is_black() {
     let lab = Lab::new(&[("a.npy", &array(&[[f32::NAN, 1.0], RIGHT, [f32::INFINITY, 0.0]], (2, 2), true))]);
     let (picture, told) = lab.picture(&[]);
-    insta::assert_snapshot!(told, @"");
+    insta::assert_snapshot!(told, @"
+    flows 0, 1, 2 of 3; 2×2, enlarged 48 ×
+    full colour: 2.000 px; longest: 2.000 px
+    8 vectors are no numbers: black
+    ");
     assert_eq!([picture.at(4, 4), picture.at(104, 4), picture.at(4, 104)], [[0; 3], [255, 0, 0], [0; 3]]);
 }
 
@@ -169,10 +189,13 @@ fn what_is_no_number_is_black() {
 fn what_is_not_there() {
     let lab = Lab::new(&[("a.json", b"{\"status\": \"success\"}"), ("a.mp4", b"mp4"), ("b.json", b"{}")]);
     let flow = |key: &str| lab.inspect(&[key, "--flow", "out.png"]).expect(1).stderr;
-    insta::assert_snapshot!(flow("a"), @"");
-    insta::assert_snapshot!(flow("c"), @"");
-    insta::assert_snapshot!(lab.inspect(&["c"]).expect(1).stderr, @"");
-    insta::assert_snapshot!(lab.inspect(&["a"]).expect(0).stdout, @"");
+    insta::assert_snapshot!(flow("a"), @"error: sample a has no optical flow: none of its members is one of npy; it has json, mp4");
+    insta::assert_snapshot!(flow("c"), @"error: 00000.tar has no sample c; `clipmill inspect 00000.tar` lists those that it has");
+    insta::assert_snapshot!(lab.inspect(&["c"]).expect(1).stderr, @"error: 00000.tar has no sample c");
+    insta::assert_snapshot!(lab.inspect(&["a"]).expect(0).stdout, @"
+    key  status   members             url  error
+    a    success  json 21 B, mp4 3 B
+    ");
     let usage = |arguments: &[&str]| lab.inspect(arguments).expect(2).stderr;
     assert!(usage(&["--flow", "out.png"]).contains("<KEY>"));
     assert!(usage(&["a", "--flow", "00000.tar"]).contains("ends with .png"));
@@ -191,18 +214,18 @@ fn damaged_and_hostile_arrays_are_refused_in_words() {
     let whole = array(&[RIGHT, LEFT], (4, 2), true);
     let of =
         |descr: &str, order: &str, shape: &str| Lab::refused(&[&header(descr, order, shape)[..], &[0; 64]].concat());
-    insta::assert_snapshot!(Lab::refused(b""), @"");
-    insta::assert_snapshot!(Lab::refused(b"<html>not an array</html>"), @"");
-    insta::assert_snapshot!(Lab::refused(&whole[..40]), @"");
-    insta::assert_snapshot!(Lab::refused(&whole[..whole.len() - 1]), @"");
-    insta::assert_snapshot!(of("'<f2'", "False", "(4294967296, 4294967296, 4294967296, 2)"), @"");
-    insta::assert_snapshot!(of("'<f2'", "False", "(18446744073709551615, 18446744073709551615, 18446744073709551615, 2)"), @"");
-    insta::assert_snapshot!(of("'<f2'", "False", "(4, 4, 2)"), @"");
-    insta::assert_snapshot!(of("'<f2'", "False", "(2, 2, 4, 2)"), @"");
-    insta::assert_snapshot!(Lab::refused(&header("'<f2'", "False", "(0, 16, 16, 2)")), @"");
-    insta::assert_snapshot!(of("'|O'", "False", "(2, 2, 4, 2)"), @"");
-    insta::assert_snapshot!(of("'>f2'", "False", "(2, 2, 4, 2)"), @"");
-    insta::assert_snapshot!(of("'<f2'", "True", "(2, 2, 4, 2)"), @"");
+    insta::assert_snapshot!(Lab::refused(b""), @"error: the flow of sample a (`npy`) cannot be shown: it ends within its header; it is damaged, or no NumPy array");
+    insta::assert_snapshot!(Lab::refused(b"<html>not an array</html>"), @"error: the flow of sample a (`npy`) cannot be shown: it does not begin as NumPy's files do; it is damaged, or no NumPy array");
+    insta::assert_snapshot!(Lab::refused(&whole[..40]), @"error: the flow of sample a (`npy`) cannot be shown: it ends within its header; it is damaged, or no NumPy array");
+    insta::assert_snapshot!(Lab::refused(&whole[..whole.len() - 1]), @"error: the flow of sample a (`npy`) cannot be shown: it has the shape [2, 2, 4, 2], so 64 bytes of numbers, but 63 are there");
+    insta::assert_snapshot!(of("'<f2'", "False", "(4294967296, 4294967296, 4294967296, 2)"), @"error: the flow of sample a (`npy`) cannot be shown: it has the shape [4294967296, 4294967296, 4294967296, 2], so 316912650057057350374175801344 bytes of numbers, but 64 are there");
+    insta::assert_snapshot!(of("'<f2'", "False", "(18446744073709551615, 18446744073709551615, 18446744073709551615, 2)"), @"error: the flow of sample a (`npy`) cannot be shown: it has the shape [18446744073709551615, 18446744073709551615, 18446744073709551615, 2], so 340282366920938463463374607431768211455 bytes of numbers, but 64 are there");
+    insta::assert_snapshot!(of("'<f2'", "False", "(4, 4, 2)"), @"error: the flow of sample a (`npy`) cannot be shown: it has the shape [4, 4, 2]; that of a flow is (pairs, height, width, 2)");
+    insta::assert_snapshot!(of("'<f2'", "False", "(3, 2, 4, 2)"), @"error: the flow of sample a (`npy`) cannot be shown: it has the shape [3, 2, 4, 2], so 96 bytes of numbers, but 64 are there");
+    insta::assert_snapshot!(Lab::refused(&header("'<f2'", "False", "(0, 16, 16, 2)")), @"error: the flow of sample a (`npy`) cannot be shown: it holds no flow at all");
+    insta::assert_snapshot!(of("'|O'", "False", "(2, 2, 4, 2)"), @"error: the flow of sample a (`npy`) cannot be shown: its numbers are Python objects, which are not read: they may run programs");
+    insta::assert_snapshot!(of("'>f2'", "False", "(2, 2, 4, 2)"), @r#"error: the flow of sample a (`npy`) cannot be shown: its numbers are of type ">f2"; a flow is float16 or float32, little-endian (`<f2`, `<f4`)"#);
+    insta::assert_snapshot!(of("'<f2'", "True", "(2, 2, 4, 2)"), @"error: the flow of sample a (`npy`) cannot be shown: its numbers are in Fortran's order; save the array in C's (`numpy.ascontiguousarray`)");
 }
 
 /// The header agrees with the tar, whose member is a hole of many gigabytes: one flow of it is more than is read.
@@ -222,5 +245,5 @@ fn pictures_too_large_to_be_shown() {
     file.write_all(&npy).unwrap();
     file.seek(SeekFrom::Start(512 + len.next_multiple_of(512))).unwrap();
     file.write_all(&[0; 1024]).unwrap();
-    insta::assert_snapshot!(lab.inspect(&["a", "--flow", "out.png"]).expect(1).stderr, @"");
+    insta::assert_snapshot!(lab.inspect(&["a", "--flow", "out.png"]).expect(1).stderr, @"error: the flow of sample a (`npy`) cannot be shown: its pictures of 32768×32768 are too large to be shown");
 }

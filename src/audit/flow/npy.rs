@@ -170,12 +170,12 @@ mod tests {
         let of = |descr: &str, order: &str| {
             parsed(&format!("{{'descr': {descr}, 'fortran_order': {order}, 'shape': (1, 2, 3, 2), }}\n"))
         };
-        insta::assert_snapshot!(of("'>f4'", "False"), @"");
-        insta::assert_snapshot!(of("'|O'", "False"), @"");
-        insta::assert_snapshot!(of("[('u', '<f4'), ('v', '<f4')]", "False"), @"");
-        insta::assert_snapshot!(of("'<f4'", "True"), @"");
-        insta::assert_snapshot!(of("'<f4'", "Perhaps"), @"");
-        insta::assert_snapshot!(of("'a type with a name that is long'", "False"), @"");
+        insta::assert_snapshot!(of("'>f4'", "False"), @r#"its numbers are of type ">f4"; a flow is float16 or float32, little-endian (`<f2`, `<f4`)"#);
+        insta::assert_snapshot!(of("'|O'", "False"), @"its numbers are Python objects, which are not read: they may run programs");
+        insta::assert_snapshot!(of("[('u', '<f4'), ('v', '<f4')]", "False"), @r#"its numbers are of type "record"; a flow is float16 or float32, little-endian (`<f2`, `<f4`)"#);
+        insta::assert_snapshot!(of("'<f4'", "True"), @"its numbers are in Fortran's order; save the array in C's (`numpy.ascontiguousarray`)");
+        insta::assert_snapshot!(of("'<f4'", "Perhaps"), @"its header cannot be understood; it is damaged, or no NumPy array");
+        insta::assert_snapshot!(of("'a type with a name that is long'", "False"), @r#"its numbers are of type "a type with a na"; a flow is float16 or float32, little-endian (`<f2`, `<f4`)"#);
     }
 
     #[test]
