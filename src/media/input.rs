@@ -3,6 +3,7 @@
 use std::fs::File;
 
 use ffmpeg_next::format::context::Input;
+use ffmpeg_next::packet::Mut as _;
 use ffmpeg_next::{Packet, Rational, ffi};
 
 use super::order::{self, Times};
@@ -237,6 +238,9 @@ impl Media {
     pub(super) fn read(&mut self, packet: &mut Packet) -> Result<bool, ffmpeg_next::Error> {
         self.is_read = true;
         loop {
+            // FFmpeg writes over what it is given: the packet before would never be freed.
+            // SAFETY: a packet, empty or whole, is what it takes.
+            unsafe { ffi::av_packet_unref(packet.as_mut_ptr()) };
             match packet.read(&mut self.input) {
                 Ok(()) => {
                     if let Some(times) = &mut self.times {
@@ -264,4 +268,29 @@ fn is_video(stream: &ffmpeg_next::Stream<'_>) -> bool {
     let disposition = unsafe { (*stream.as_ptr()).disposition };
     stream.parameters().medium() == ffmpeg_next::media::Type::Video
         && disposition & ffi::AV_DISPOSITION_ATTACHED_PIC == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use ffmpeg_next::packet::Ref as _;
+
+    use super::*;
+
+    #[test]
+    fn a_packet_that_was_read_is_freed_by_the_next_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.mp4");
+        let mut ffmpeg = std::process::Command::new("ffmpeg");
+        ffmpeg.args(["-nostdin", "-v", "error", "-f", "lavfi", "-i", "testsrc2=d=1:s=96x64:r=5"]).arg(&path);
+        assert!(ffmpeg.status().expect("ffmpeg is installed").success());
+        let mut media = Media::open(File::open(path).unwrap(), Container::Mp4, Limits::default()).unwrap();
+        let mut packet = Packet::empty();
+        assert!(media.read(&mut packet).unwrap());
+        let kept = super::super::keep(&packet);
+        // SAFETY: the packet holds its bytes.
+        let owners = || unsafe { ffi::av_buffer_get_ref_count((*kept.as_ptr()).buf) };
+        assert_eq!(owners(), 2);
+        assert!(media.read(&mut packet).unwrap());
+        assert_eq!(owners(), 1);
+    }
 }
