@@ -19,15 +19,14 @@ from bench_mill import Bench, Failed, median, row, steady, turns
 JOBS = {"2 fps, side 16": (2, 16, 1.3), "8 fps, side 256": (8, 256, 2.0)}
 
 PEER = """
-import multiprocessing, os, sys
-os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = "threads;1"
+import multiprocessing, sys
 import cv2
 
 FPS, SIDE = int(sys.argv[1]), int(sys.argv[2])
 
 def flow(path):
     cv2.setNumThreads(1)
-    video = cv2.VideoCapture(path, cv2.CAP_FFMPEG)
+    video = cv2.VideoCapture(path, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
     rate, before, wanted, n, count = video.get(cv2.CAP_PROP_FPS), None, 0.0, 0, 0
     while video.grab():
         if n / rate + 1e-3 >= wanted:
