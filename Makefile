@@ -52,10 +52,12 @@ bench-mill: ## speed of the mill against ffmpeg and PySceneDetect (and video2dat
 	cargo build --release --locked --bins --example boundary
 	@bash tests/rig/bench_mill.sh
 
-bench-flow: ## speed and numbers of optical flow against OpenCV 5
+bench-flow: ## speed and numbers of optical flow against OpenCV 5, and whole flow jobs (and video2dataset where it is installed)
 	@bash tests/rig/setup.sh build demo test
 	cargo build --release --locked --no-default-features --example flow_bench
+	cargo build --release --locked --bins
 	@bash tests/rig/bench_flow.sh
+	@bash tests/rig/bench_flow_jobs.sh
 
 test-gpu: ## what a test double stands in for elsewhere, on a real GPU (fails where there is none)
 	@bash tests/rig/setup.sh build demo test

@@ -96,6 +96,26 @@ on_term() {
     DRAINING=1
 }
 
+# One rank for each GPU of the job, each with one GPU and its share of the CPUs, whatever option of sbatch asked for them
+# (--gpus-per-node, --gres=gpu:…, --gpus). Without GPUs the job's own shape stays.
+one_rank_per_gpu() {
+    local gpus=${SLURM_GPUS_ON_NODE:-0} cpus=${SLURM_CPUS_ON_NODE:-0} nodes=${SLURM_JOB_NUM_NODES:-1}
+    [[ $gpus =~ ^[0-9]+$ ]] || give_up 2 "Slurm says SLURM_GPUS_ON_NODE=$gpus: not a number of GPUs"
+    if [ "$gpus" = 0 ]; then
+        say "no GPUs in this job: ranks as Slurm laid them out, on CPUs"
+        return
+    fi
+    # "4" or "a100:4"; only --gpus sets it.
+    local all=${SLURM_GPUS:-}
+    [ -z "$all" ] || [ "${all##*:}" = $((gpus * nodes)) ] ||
+        give_up 2 "the job's ${all##*:} GPUs are not spread evenly over its $nodes nodes: use --gpus-per-node instead of --gpus"
+    [ "$cpus" -ge "$gpus" ] ||
+        give_up 2 "$gpus GPUs but $cpus CPUs on each node: give --cpus-per-task=$gpus or more, for each rank needs one"
+    RANK_CPUS=$((cpus / gpus))
+    SHAPE=("--ntasks=$((gpus * nodes))" "--ntasks-per-node=$gpus" --gpus-per-task=1)
+    say "one rank per GPU: $gpus on each of $nodes nodes, with $RANK_CPUS CPUs each"
+}
+
 # Runs the ranks, sets CODE.
 run_ranks() {
     CODE=75
@@ -104,8 +124,8 @@ run_ranks() {
     export SLURM_PMIX_FENCE=${SLURM_PMIX_FENCE:-tree}
     # Stated, since sites differ in their defaults or srun does not take them over from the job: the CPUs of a task, the
     # environment, and that a rank which ends, well or badly, does not end the others.
-    srun --export=ALL --cpus-per-task="${SLURM_CPUS_PER_TASK:-1}" --kill-on-bad-exit=0 --wait=0 \
-        ${CLIPMILL_SRUN_MPI:+"--mpi=$CLIPMILL_SRUN_MPI"} "$PROGRAM" run "$@" &
+    srun --export=ALL --cpus-per-task="${RANK_CPUS:-${SLURM_CPUS_PER_TASK:-1}}" --kill-on-bad-exit=0 --wait=0 \
+        ${SHAPE[@]+"${SHAPE[@]}"} ${CLIPMILL_SRUN_MPI:+"--mpi=$CLIPMILL_SRUN_MPI"} "$PROGRAM" run "$@" &
     STEP=$!
     # The signal may have come while srun was being started, when there was nobody to pass it on to.
     [ "$DRAINING" = 0 ] || kill -s USR1 "$STEP" 2>/dev/null || true

@@ -118,6 +118,61 @@ fn killed_ranks_nodes_and_batch_scripts_lose_and_double_nothing() {
     assert_eq!(partial_files(&job), 0, "no debris");
 }
 
+/// What each rank says of its place: node, and the GPUs that it sees; sorted.
+#[cfg(feature = "media")]
+fn bindings(log: &str) -> Vec<(String, String)> {
+    let between = |line: &str, from: &str, to: &str| {
+        let (_, rest) = line.split_once(from)?;
+        Some(rest.split_once(to)?.0.to_owned())
+    };
+    let lines = log.lines().filter(|line| line.contains(", scratch "));
+    let gpus = |line: &str| between(line, " gpu (", ")").or_else(|| between(line, " gpus (", ")")).unwrap_or_default();
+    let mut found: Vec<_> = lines.filter_map(|line| Some((between(line, ", node ", ",")?, gpus(line)))).collect();
+    found.sort();
+    found
+}
+
+/// The GPUs are none: each rank is bound to its own, and makes its flows on CPUs.
+#[cfg(feature = "media")]
+#[test]
+fn flow_runs_a_rank_on_each_gpu_or_node_and_keeps_the_keys() {
+    let footage = common::cluster::root().join("target/rig/footage-src");
+    let videos: Vec<String> =
+        (0..8).map(|n| footage.join(["carphone_pristine.mp4", "bikes.mp4"][n % 2]).display().to_string()).collect();
+    let input = Job::new(&videos).option("reading.allow_local_paths=true").option("storage.number_sample_per_shard=2");
+    input.run().expect(0);
+    let folder = input.folder.path();
+    let arguments = |output: &str| {
+        let config = common::cluster::root().join("configs/optical_flow.yaml").display().to_string();
+        let (tars, output) = (input.output(), folder.join(output));
+        let options = [format!("url_list={}", tars.display()), format!("output_folder={}", output.display())];
+        std::iter::once(config).chain(options.into_iter().flat_map(|o| ["-o".to_owned(), o])).collect::<Vec<_>>()
+    };
+    let cluster = Cluster::start();
+    let run = |output: &str, sbatch: &[&str]| {
+        let log = folder.join(format!("{output}.log"));
+        let id = cluster.submit("optical_flow.sbatch", sbatch, &arguments(output), &log);
+        assert_eq!(cluster.wait(&id, LIMIT), "COMPLETED 0:0", "{}", read(&log));
+        verify(&folder.join(output));
+        bindings(&read(&log))
+    };
+    let bound = |node: &str, gpus: &str| (node.to_owned(), gpus.to_owned());
+    let on_gpus = run("gpus", &["--nodes=2", "--gpus-per-node=2", "--cpus-per-task=2"]);
+    assert_eq!(on_gpus, [bound("n1", "0"), bound("n1", "1"), bound("n2", "0"), bound("n2", "1")]);
+    let on_cpus = run("cpus", &["--nodes=2", "--cpus-per-task=2"]);
+    assert_eq!(on_cpus, [bound("n1", ""), bound("n2", "")]);
+    assert_same(&common::job::snapshot(&folder.join("gpus")), &common::job::snapshot(&folder.join("cpus")));
+    for shard in 0..4 {
+        let names = |folder: PathBuf, extension: &str| -> Vec<String> {
+            let members = common::job::members(&folder.join(format!("{shard:05}.tar")));
+            let names = members.into_iter().filter_map(|(name, _)| Some(name.strip_suffix(extension)?.to_owned()));
+            names.collect()
+        };
+        let keys = names(input.output(), ".mp4");
+        assert_eq!((keys.len(), names(folder.join("gpus"), ".npy")), (2, keys));
+    }
+}
+
 #[test]
 fn a_job_with_a_one_minute_limit_drains_requeues_itself_and_finishes() {
     // 2 ranks × 1 transfer at 200 kB/s: 36 MB take about 90 s.

@@ -52,17 +52,22 @@ pub fn equations(frames: &Frames, y: usize, out: &mut [f32]) {
     let width = frames.width;
     let edge_y = edge(y, frames.height);
     let flow = &frames.flow[y * width * 2..][..width * 2];
+    // Cleared once: what an earlier block leaves behind the row's end is as good as zero, for nobody looks at it.
+    let (mut guess, mut terms) = ([0.0; 2 * BLOCK], [[0.0; LANES]; BLOCK]);
     for start in (0..width).step_by(BLOCK) {
         let len = BLOCK.min(width - start);
-        let mut guess = [0.0; 2 * BLOCK];
-        guess[..2 * len].copy_from_slice(&flow[2 * start..2 * (start + len)]);
+        // Of a length that the compiler knows, a copy needs no call.
+        match flow[2 * start..].first_chunk::<{ 2 * BLOCK }>() {
+            Some(whole) => guess = *whole,
+            None => guess[..2 * len].copy_from_slice(&flow[2 * start..2 * (start + len)]),
+        }
         let (mut dx, mut dy) = ([0.0; BLOCK], [0.0; BLOCK]);
         for i in 0..BLOCK {
             dx[i] = guess[2 * i];
             dy[i] = guess[2 * i + 1];
         }
         let places = places(start, y, &dx, &dy, width, frames.height);
-        let terms = mean_terms(frames, start..start + len, y, edge_y, &places);
+        mean_terms(frames, start..start + len, y, edge_y, &places, &mut terms);
         for (row, values) in out.chunks_exact_mut(width).zip(&products(&terms, &dx, &dy)) {
             match row[start..].first_chunk_mut::<BLOCK>() {
                 Some(row) => *row = *values,
@@ -130,8 +135,8 @@ fn mean_terms(
     y: usize,
     edge_y: f32,
     places: &Places,
-) -> [[f32; LANES]; BLOCK] {
-    let mut terms = [[0.0; LANES]; BLOCK];
+    terms: &mut [[f32; LANES]; BLOCK],
+) {
     // No pixel of a single row is inside; its neighbours below are not looked at.
     let below = if frames.height > 1 { frames.width * TERMS } else { 0 };
     let [nw, ne, sw, se] = &places.weights;
@@ -151,7 +156,6 @@ fn mean_terms(
             (own[c] * of_first[c] + seen * OF_SECOND[c]) * edge
         });
     }
-    terms
 }
 
 #[inline(always)]

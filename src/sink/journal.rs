@@ -145,7 +145,11 @@ mod tests {
 
     fn rows(journal: &Journal) -> Vec<(u32, usize)> {
         let mut rows = Vec::new();
-        journal.for_each("x", |line, _| Ok(rows.push((line.row, line.meta["text"].as_str().unwrap().len())))).unwrap();
+        let each = |line: Line, _| {
+            rows.push((line.row, line.meta["text"].as_str().unwrap().len()));
+            Ok(())
+        };
+        journal.for_each("x", each).unwrap();
         rows
     }
 

@@ -11,5 +11,6 @@ mod jobs;
 #[path = "../watchers/lab.rs"]
 #[allow(dead_code, reason = "each test target uses its own part of it")]
 mod lab;
+mod memory;
 mod npy;
 mod parity;

@@ -104,12 +104,12 @@ if __name__ == "__main__":
 
 
 class Bench:
-    def __init__(self, repo: pathlib.Path, work: pathlib.Path):
+    def __init__(self, repo: pathlib.Path, work: pathlib.Path, corpus: pathlib.Path | None = None):
         self.work, self.out, self.log = work, work / "out", work / "log"
         self.clipmill = os.environ["CLIPMILL"]
         self.scenes = repo / "target/rig/scenedetect/bin/python"
         self.v2d = repo / "target/rig/v2d/bin/python"
-        distinct = sorted((work / "corpus").glob("[0-9]*.mp4"))
+        distinct = sorted((corpus or work / "corpus").glob("[0-9]*.mp4"))
         self.files = [path for _ in range(COPIES) for path in distinct]
         shown = {path: self.probe(path) for path in distinct}
         self.frames = sum(shown[path][0] for path in self.files)

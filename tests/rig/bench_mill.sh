@@ -20,31 +20,9 @@ export CLIPMILL_WORKER=${CLIPMILL_WORKER:-$(dirname "$CLIPMILL")/clipmill-worker
 [ -x "$BOUNDARY" ] || { echo "no $BOUNDARY: run 'cargo build --release --example boundary'" >&2; exit 2; }
 mkdir -p "$work"
 
-# Scenes of real footage and one synthetic, joined at hard cuts, in four sizes; the second four are twice as grainy.
-make_video() { # NAME SIZE RATE NOISE
-    [ ! -f "$work/corpus/$1.mp4" ] || return 0
-    local src=$repo/target/rig/footage-src same="scale=$2,setsar=1,fps=$3,format=yuv420p"
-    ffmpeg -nostdin -v error -y -i "$src/bikes.mp4" -i "$src/bigbuckbunny.mp4" -i "$src/carphone_pristine.mp4" \
-        -f lavfi -i "mandelbrot=s=$2:r=$3" -f lavfi -i "sine=d=19:r=44100" -filter_complex "
-        [0:v]split[p][q];
-        [p]trim=0:4,setpts=PTS-STARTPTS,${same}[a]; [1:v]trim=0:5,setpts=PTS-STARTPTS,${same}[b];
-        [2:v]trim=0:3,setpts=PTS-STARTPTS,${same}[c]; [q]trim=5:9,setpts=PTS-STARTPTS,${same}[d];
-        [3:v]trim=0:3,setpts=PTS-STARTPTS,${same}[e];
-        [a][b][c][d][e]concat=n=5:v=1,noise=alls=$4:all_seed=1[v]" \
-        -map '[v]' -map 4:a -c:v libx264 -preset fast -threads 1 -c:a aac -fflags +bitexact -flags +bitexact \
-        "$work/corpus/.$1.mp4"
-    mv "$work/corpus/.$1.mp4" "$work/corpus/$1.mp4"
-}
-mkdir -p "$work/corpus"
-[ -f "$repo/target/rig/footage-src/bikes.mp4" ] || { echo "no footage: run 'bash tests/rig/setup.sh demo' first" >&2; exit 3; }
-number=0
-for noise in 2 4; do
-    for picture in "480x270 25" "640x360 30" "854x480 25" "1280x720 25"; do
-        # shellcheck disable=SC2086
-        make_video "$number" $picture $noise
-        number=$((number + 1))
-    done
-done
+# shellcheck source=tests/rig/bench_corpus.sh
+source "$here/bench_corpus.sh"
+make_corpus "$repo" "$work/corpus"
 
 scenes=$repo/target/rig/scenedetect
 if [ ! -f "$scenes/complete" ]; then

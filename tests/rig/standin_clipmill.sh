@@ -32,7 +32,7 @@ start=$(wc -l <"$mine")
 plan_name=FAKE_PLAN_$rank
 read -ra plan <<<"${!plan_name:-$FAKE_PLAN}"
 word=${plan[start - 1]:-${plan[-1]}}
-note "start=$start word=$word restart=${SLURM_RESTART_COUNT:-0} ntasks=${SLURM_STEP_NUM_TASKS:-} end=${CLIPMILL_END_TIME:-none} fence=${SLURM_PMIX_FENCE:-} site=${FAKE_SITE:-} args=${*:2}"
+note "start=$start word=$word restart=${SLURM_RESTART_COUNT:-0} ntasks=${SLURM_STEP_NUM_TASKS:-} end=${CLIPMILL_END_TIME:-none} fence=${SLURM_PMIX_FENCE:-} site=${FAKE_SITE:-} cpus=${SLURM_CPUS_PER_TASK:-} gpus=${CUDA_VISIBLE_DEVICES:-none} node=$(hostname) args=${*:2}"
 
 signalled=
 trap 'signalled=USR1; note "signal USR1"' USR1

@@ -91,7 +91,41 @@ case_optical_flow() { # the same again, one rank per node
     FAKE_PLAN="quick:0" submit flow optical_flow.sbatch --nodes=2 --cpus-per-task=1
     wait_until 60 "the end" over "$id"
     expect state "$(field "$id" JobState)" COMPLETED
-    expect ranks "$(count 'start=0 .*ntasks=2 .*args=config.yaml -o a=b' "$out/events")" 2
+    expect ranks "$(count 'start=1 .*ntasks=2 .*cpus=1 gpus=none .*args=config.yaml -o a=b' "$out/events")" 2
+    expect said "$(count 'no GPUs in this job' "$out/log")" 1
+}
+
+case_flow_on_gpus() { # one rank per GPU, each with its own and its share of the CPUs, in every way to ask for them
+    local asked n=0 node
+    for asked in "--gpus-per-node=2" "--gres=gpu:2" "--gpus=4 --ntasks-per-node=1" "--gpus-per-node=2 --ntasks-per-node=2"; do
+        n=$((n + 1))
+        # shellcheck disable=SC2086
+        FAKE_PLAN="quick:0" submit "gpus$n" optical_flow.sbatch --nodes=2 --cpus-per-task=3 $asked
+        wait_until 60 "the end" over "$id"
+        expect "state with $asked" "$(field "$id" JobState)" COMPLETED
+        expect "ranks with $asked" "$(count 'start=1 .*ntasks=4' "$out/events")" 4
+        local nodes
+        nodes=$(sed -n 's/.* node=\([^ ]*\) .*/\1/p' "$out/events" | sort -u)
+        expect "nodes with $asked" "$(wc -l <<<"$nodes")" 2
+        for node in $nodes; do
+            expect "GPU 0 of $node with $asked" "$(count "gpus=0 node=$node " "$out/events")" 1
+            expect "GPU 1 of $node with $asked" "$(count "gpus=1 node=$node " "$out/events")" 1
+        done
+        local share=1
+        [[ $asked != *ntasks-per-node=2* ]] || share=3
+        expect "CPUs with $asked" "$(count " cpus=$share " "$out/events")" 4
+    done
+}
+
+case_flow_shapes_that_cannot_be() { # uneven GPUs, and fewer CPUs than GPUs: ended with 2 and the reason
+    submit uneven optical_flow.sbatch --nodes=2 --cpus-per-task=2 --gpus=3
+    wait_until 60 "the end" over "$id"
+    expect exit "$(field "$id" ExitCode)" 2:0
+    expect said "$(count 'use --gpus-per-node instead' "$out/log")" 1
+    submit crowded optical_flow.sbatch --nodes=1 --cpus-per-task=1 --gpus-per-node=2
+    wait_until 60 "the end" over "$id"
+    expect exit "$(field "$id" ExitCode)" 2:0
+    expect said "$(count 'give --cpus-per-task=2' "$out/log")" 1
 }
 
 case_exit_codes() { # 1, 2 and 3 end the job, with that code

@@ -34,12 +34,12 @@ pub fn select(
     }
     let mut actions = vec![Action::Skip; packets.len()];
     for stretch in stretches {
-        let (first, last) = bounds(packets, *stretch)?;
+        let is_shown =
+            |time: i64| (stretch.start..stretch.end).contains(&time) && shown.is_none_or(|shown| shown(time));
+        let (first, last) = bounds(packets, stretch.start, is_shown)?;
         for (packet, action) in packets.get(first..=last)?.iter().zip(actions.get_mut(first..=last)?) {
             let time = packet.pts?;
-            let inside = (stretch.start..stretch.end).contains(&time);
-            let is_shown = inside && shown.is_none_or(|shown| shown(time));
-            let wanted = if is_shown || shown.is_none() { Action::Decode } else { Action::DecodeIfReferred };
+            let wanted = if is_shown(time) || shown.is_none() { Action::Decode } else { Action::DecodeIfReferred };
             if *action != Action::Decode {
                 *action = wanted;
             }
@@ -48,12 +48,12 @@ pub fn select(
     Some(actions)
 }
 
-/// First and last packet, in the file's order, that the stretch needs.
-fn bounds(packets: &[PacketInfo], stretch: Stretch) -> Option<(usize, usize)> {
-    let starts = |packet: &PacketInfo| packet.is_key && packet.pts.is_some_and(|time| time <= stretch.start);
+/// First and last packet, in the file's order, that frames from `start` on need of which some are shown: what comes behind
+/// the last of those is nobody's reference any more.
+fn bounds(packets: &[PacketInfo], start: i64, is_shown: impl Fn(i64) -> bool) -> Option<(usize, usize)> {
+    let starts = |packet: &PacketInfo| packet.is_key && packet.pts.is_some_and(|time| time <= start);
     let first = packets.iter().rposition(starts).unwrap_or(0);
-    let inside = |packet: &PacketInfo| packet.pts.is_some_and(|time| time < stretch.end && time >= stretch.start);
-    let last = packets.iter().rposition(inside).unwrap_or(first).max(first);
+    let last = packets.iter().rposition(|packet| packet.pts.is_some_and(&is_shown)).unwrap_or(first).max(first);
     (first < packets.len()).then_some((first, last))
 }
 
@@ -92,18 +92,10 @@ mod tests {
 
     #[test]
     fn stretches_add_up_and_frames_that_nobody_shows_are_marked() {
-        let shown = |time: i64| time % 4 == 0;
+        let shown = |time: i64| time % 4 == 0 || time == 5;
         let both = [Stretch { start: 0, end: 2 }, Stretch { start: 4, end: 8 }];
-        let want = [
-            Decode,
-            DecodeIfReferred,
-            DecodeIfReferred,
-            Skip,
-            Decode,
-            DecodeIfReferred,
-            DecodeIfReferred,
-            DecodeIfReferred,
-        ];
+        // Behind the last shown one, in the file's order, nothing is needed.
+        let want = [Decode, Skip, Skip, Skip, Decode, DecodeIfReferred, Decode, Skip];
         assert_eq!(select(&packets(), &both, Some(&shown)).unwrap(), want);
     }
 
