@@ -73,7 +73,7 @@ case_finishes() { # exit 0 passes; options, CONFIG, end time, CPUs and the site 
     wait_until 20 "the end" over "$id"
     expect state "$(field "$id" JobState)" COMPLETED
     expect restarts "$(field "$id" Restarts)" 0
-    expect ranks "$(count 'start=1 .*ntasks=4 .*site=seen args=config.yaml -o a=b' "$out/events")" 4
+    expect ranks "$(count 'start=1 .*ntasks=4 .*site=seen .*args=config.yaml -o a=b' "$out/events")" 4
     expect "no end time" "$(count 'end=none' "$out/events")" 0
     expect fence "$(count 'fence=tree' "$out/events")" 4
 }
