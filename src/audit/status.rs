@@ -6,9 +6,9 @@ use std::path::Path;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::gpu::Usage;
 use crate::ledger::storage::Storage;
 use crate::ledger::{LedgerError, Plan, survey};
+use crate::sample::Usage;
 use crate::sink::stats::Stats;
 
 /// A shard that a rank has open.

@@ -9,9 +9,9 @@ use indicatif::{HumanBytes, HumanCount, HumanDuration};
 
 use super::common::{Exit, complain, print, table, try_print};
 use crate::audit::{StatusReport, status};
-use crate::gpu::Usage;
 use crate::ledger::Plan;
 use crate::ledger::storage::LocalStorage;
+use crate::sample::Usage;
 
 /// What stands among the causes and is none.
 const NO_FAILURE: [&str; 2] = ["success", "filtered"];

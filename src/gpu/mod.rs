@@ -4,7 +4,6 @@
 //! wish     what a job asks of a worker's GPU, and what the worker says of it (no CUDA: also in builds without `gpu`)
 //! model    which samples are worth a GPU
 //! surface  a decoder's picture in the device's memory
-//! usage    what was done where, for the commit record
 //! device   the driver, one device, its kernels ──► error
 //! flow     Farneback's method in batches of pairs of frames, with the interface of the one on the CPU
 //! ```
@@ -26,7 +25,6 @@ mod model;
 #[cfg(feature = "gpu")]
 mod ptx;
 mod surface;
-mod usage;
 mod wish;
 
 #[cfg(not(feature = "gpu"))]
@@ -38,5 +36,4 @@ pub use error::GpuError;
 pub use flow::Farneback;
 pub use model::{Cost, is_worth_nvdec};
 pub use surface::Surface;
-pub use usage::Usage;
 pub use wish::{DeviceInfo, Missing, Wish};

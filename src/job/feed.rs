@@ -18,8 +18,7 @@ use super::tars::TarShard;
 use super::writer::{ToWriter, Written};
 use crate::cluster::{Level, Stop};
 use crate::fetch::{self, FetchError, Fetched, Fetcher};
-use crate::gpu::Usage;
-use crate::sample::{Failure, FailureClass, KeyFormat, Row, Status};
+use crate::sample::{Failure, FailureClass, KeyFormat, Row, Status, Usage};
 use crate::sink::{Finished, Member, OutputSample, SampleFormat};
 use crate::telemetry::{FailureLog, Progress};
 

@@ -7,10 +7,9 @@ use serde_json::{Map, Value};
 
 use super::JobError;
 use super::rank::Rank;
-use crate::gpu::Usage;
 use crate::ledger::Lease;
 use crate::ledger::storage::StorageError;
-use crate::sample::{Failure, KeyFormat, Payload, Row, SharedFile, Status};
+use crate::sample::{Failure, KeyFormat, Payload, Row, SharedFile, Status, Usage};
 use crate::sink::outcomes::{read_outcomes, row_key};
 use crate::sink::reader::{MemberAt, TarReader};
 use crate::sink::{Finished, Member, OutputSample, SampleFormat};

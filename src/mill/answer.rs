@@ -2,8 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::gpu::Usage;
-use crate::sample::{Failure, Payload, Status};
+use crate::sample::{Failure, Payload, Status, Usage};
 
 /// One sample for a worker.
 #[derive(Debug)]

@@ -102,7 +102,7 @@ mod tests {
         let reply = Reply {
             outputs: vec![Region { meta: Map::new(), status: Status::Success, members, media: None }],
             failure: None,
-            usage: crate::gpu::Usage::default(),
+            usage: crate::sample::Usage::default(),
         };
         check(&reply, &file, 10).is_ok()
     }

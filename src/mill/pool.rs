@@ -18,8 +18,8 @@ use super::seats::Seats;
 use super::verdict::Verdict;
 use super::wire::{self, Kind, Reply, Task};
 use super::worker::sandbox::SandboxLevel;
-use crate::gpu::{DeviceInfo, Missing, Usage, Wish};
-use crate::sample::{Budget, Failure, FailureClass, SealedFile, memory_file};
+use crate::gpu::{DeviceInfo, Missing, Wish};
+use crate::sample::{Budget, Failure, FailureClass, SealedFile, Usage, memory_file};
 
 /// Times that a worker which dies before its first word is started again. The launcher's signals reach a child also in
 /// the instant before it ignores them.

@@ -12,8 +12,8 @@ use serde_json::{Map, Value};
 
 use super::limits::Limits;
 use super::worker::sandbox::SandboxLevel;
-use crate::gpu::{DeviceInfo, Missing, Usage, Wish};
-use crate::sample::{Failure, Status};
+use crate::gpu::{DeviceInfo, Missing, Wish};
+use crate::sample::{Failure, Status, Usage};
 
 const MAGIC: [u8; 4] = *b"CMWK";
 /// Raise it with every change of the frames or bodies.

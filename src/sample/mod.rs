@@ -9,6 +9,7 @@ mod payload;
 mod row;
 mod sniff;
 mod status;
+mod usage;
 
 pub use budget::{Budget, Permit};
 pub use cell::Cell;
@@ -21,3 +22,4 @@ pub(crate) use payload::{memory_file, seal};
 pub use row::{Column, ColumnKind, RESERVED_FIELDS, Row};
 pub use sniff::{NotMedia, sniff};
 pub use status::{Failure, FailureClass, Status};
+pub use usage::Usage;

@@ -12,9 +12,8 @@ use super::reader::{MemberAt, TarReader};
 use super::shard::Saved;
 use super::tar::{HashWriter, append_bytes, append_end, append_payload};
 use super::{Finished, Member, OutputSample, SinkError};
-use crate::gpu::Usage;
 use crate::ledger::storage::StorageFile;
-use crate::sample::{Failure, Payload, ReadSeek, SharedFile, Status};
+use crate::sample::{Failure, Payload, ReadSeek, SharedFile, Status, Usage};
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Head {

@@ -3,8 +3,7 @@
 use serde_json::{Map, Value};
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::gpu::Usage;
-use crate::sample::{Column, Failure, Payload, Row, Status};
+use crate::sample::{Column, Failure, Payload, Row, Status, Usage};
 
 /// All that one input row became.
 #[derive(Debug)]

@@ -15,10 +15,9 @@ use super::stats::{Counts, Provenance, Seconds, Stats, Writer, unix_seconds};
 use super::tar::{HashWriter, append_bytes, append_end, append_payload};
 use super::{Finished, OutputSample, SinkError, render};
 use crate::config::OutputFormat;
-use crate::gpu::Usage;
 use crate::ledger::storage::StorageFile;
 use crate::ledger::{FileRecord, Lease};
-use crate::sample::{Column, Payload, Status, hex};
+use crate::sample::{Column, Payload, Status, Usage, hex};
 
 const WRITE_BUFFER: usize = 256 << 10;
 

@@ -6,9 +6,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use super::journal::Line;
-use crate::gpu::Usage;
 use crate::ledger::CommitRecord;
 use crate::sample::Status;
+use crate::sample::Usage;
 
 /// Counts over one shard.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

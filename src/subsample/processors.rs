@@ -3,9 +3,9 @@
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
-use crate::gpu::{Cost, Device, DeviceInfo, Missing, Usage, Wish, is_worth_nvdec};
+use crate::gpu::{Cost, Device, DeviceInfo, Missing, Wish, is_worth_nvdec};
 use crate::media::{self, Decoded, HwDevice, Media};
-use crate::sample::{Failure, FailureClass};
+use crate::sample::{Failure, FailureClass, Usage};
 
 /// Why a sample is not computed on a GPU that is there.
 const QUICKER_HERE: &str = "quicker_on_cpu";

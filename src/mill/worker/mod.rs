@@ -21,8 +21,8 @@ pub use write::{Made, Outlet, Room, Stored};
 
 use super::limits::Limits;
 use super::wire::{self, Hello, Kind, Reply, Setup};
-use crate::gpu::{DeviceInfo, Missing, Usage, Wish};
-use crate::sample::{Failure, FailureClass};
+use crate::gpu::{DeviceInfo, Missing, Wish};
+use crate::sample::{Failure, FailureClass, Usage};
 use sandbox::Profile;
 use socket::Socket;
 

@@ -19,11 +19,11 @@ mod work;
 use serde_json::Value;
 
 use super::{Processors, Recipe, Subsampler, registry};
-use crate::gpu::{DeviceInfo, Missing, Usage, Wish};
+use crate::gpu::{DeviceInfo, Missing, Wish};
 use crate::media::{self, Media};
 use crate::mill::Limits;
 use crate::mill::worker::{Handler, Log, Made, Task};
-use crate::sample::{Failure, FailureClass, sniff};
+use crate::sample::{Failure, FailureClass, Usage, sniff};
 
 /// Bytes that sniffing looks at.
 const HEAD: usize = 512;
